@@ -1,0 +1,162 @@
+/// Kernels of qpeft: contract of everything that Swift may call. Implementation: reference/ (scalar, always built), x86/ (leaves),
+/// drivers/ (blocking and threads), dispatch/ (one table of kernel sets), threads/ (who owns the cores).
+///
+/// Conventions, unless a function says otherwise:
+/// - Arrays are row-major float32, contiguous, aligned to their element only. Sizes are counts of elements (`size_t`).
+/// - Output comes first and must not overlap an input. No function keeps a pointer, prints, exits or calls malloc;
+///   `scratch` is memory of the caller, 64-byte aligned, of the size the matching `_scratch_bytes` function states.
+/// - Functions may use threads. Results are bit-identical for every number of threads: the split of work depends on shapes
+///   alone and no sum depends on the split. They are not reentrant from several threads at once (one owner of the cores).
+/// - Shapes are trusted: Swift (QPEFTKernels) checks them. Values are not: NaN and infinity pass through.
+#ifndef QPEFT_KERNELS_H
+#define QPEFT_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---------------------------------------------------------------------------------------------------- machine
+
+/// Names of the kernel sets this processor supports, best first ("avx2", "reference"); NULL past the end.
+const char *qp_kernel_set_name(size_t index);
+/// The set in use. First use chooses the best, or what the environment variable QPEFT_KERNELS names.
+const char *qp_active_kernel_set(void);
+/// Forces a set by name; 0 if the processor supports it, else -1 and nothing changes.
+int qp_select_kernel_set(const char *name);
+/// Number of threads used by drivers; starts as the number of cores the process may run on. `count` 0 is read as 1.
+void qp_set_thread_count(size_t count);
+size_t qp_thread_count(void);
+/// "openmp" or "pthread": which implementation of the thread pool was built.
+const char *qp_thread_backend(void);
+
+// ---------------------------------------------------------------------------------------------------- frozen matrices
+
+typedef enum { QP_F32 = 0, QP_F16 = 1, QP_BF16 = 2, QP_Q4 = 3 } qp_storage;
+
+/// A frozen weight W[rows, columns] (rows = output features), as it lies in a mapped file.
+/// QP_Q4 is bitsandbytes' 4-bit layout: the flattened matrix, element 2i in the high nibble of byte i and 2i+1 in the low one;
+/// value = levels[code] * scale(block of the flattened index); `block` a power of two in 32...4096; blocks may cross rows and the
+/// last may be short. scale(b) = absmax[b], or, with double quantization (absmax == NULL),
+/// nested_map[absmax_codes[b]] * nested_absmax[b / nested_block] + nested_offset, each step rounded to float32.
+/// `columns` is even or `rows` is 1 for QP_Q4 rows to start on a byte; kernels handle odd columns too (slowly, but right).
+typedef struct {
+  qp_storage storage;
+  size_t rows, columns;
+  const void *values;  // float / half / bfloat16 numbers, or 4-bit codes
+  // QP_Q4 only:
+  const float *levels;  // [16]
+  size_t block;
+  const float *absmax;          // [ceil(rows*columns/block)] or NULL
+  const uint8_t *absmax_codes;  // [ceil(rows*columns/block)]
+  const float *nested_map;      // [256]
+  const float *nested_absmax;   // [ceil(blocks/nested_block)]
+  size_t nested_block;          // 256
+  float nested_offset;
+} qp_matrix;
+
+/// y[n, rows] = x[n, columns] · Wᵀ  (`accumulate`: y += ...). Never a float copy of W: panels are decoded into scratch.
+void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, void *scratch);
+size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n);
+
+/// dx[n, columns] = dy[n, rows] · W  (`accumulate`: dx += ...).
+void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, void *scratch);
+size_t qp_matmul_transposed_scratch_bytes(const qp_matrix *w, size_t n);
+
+/// y[n, columns] = W[ids[i], :]: rows decoded to float. Ids are checked by the caller.
+void qp_gather_rows(float *y, const qp_matrix *w, const int32_t *ids, size_t n);
+
+/// C[m, n] = alpha * op(A) · op(B) + beta * C, row-major with leading dimensions as in BLAS; beta 0 never reads C.
+/// op(A) is A[m, k] or, transposed, A stored [k, m]; likewise op(B): B[k, n] or stored [n, k].
+void qp_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
+              const float *b, size_t ldb, float beta, float *c, size_t ldc);
+
+// ---------------------------------------------------------------------------------------------------- block codecs
+
+/// The 16 levels of NF4 by code (ascending). Source: QLoRA, arXiv:2305.14314, appendix E, as bitsandbytes writes them.
+extern const float qp_nf4_levels[16];
+/// The 16 levels of FP4 by code (not ascending), as bitsandbytes writes them.
+extern const float qp_fp4_levels[16];
+/// bitsandbytes' signed dynamic 8-bit map (create_dynamic_map(signed=True, 7, 8)), ascending.
+extern const float qp_dynamic_map[256];
+
+typedef enum { QP_NF4 = 0, QP_FP4 = 1 } qp_q4_kind;
+
+/// Quantizes `count` numbers stored as `source` (QP_F32, QP_F16, QP_BF16) block by block, bit-identical to bitsandbytes' CPU path:
+/// absmax[b] = max|w|; code of clamp(w * (1 / max(absmax, tiny)), -1, 1). codes: (count + 1) / 2 bytes; absmax: ceil(count / block).
+void qp_q4_quantize(uint8_t *codes, float *absmax, const void *values, qp_storage source, size_t count, size_t block,
+                    qp_q4_kind kind);
+
+/// y[i] = element `first + i` of the flattened matrix, decoded to float.
+void qp_matrix_decode(float *y, const qp_matrix *w, size_t first, size_t count);
+
+/// bitsandbytes' blockwise 8-bit quantization with qp_dynamic_map: codes[count], absmax[ceil(count / block)].
+void qp_dynamic8_quantize(uint8_t *codes, float *absmax, const float *values, size_t count, size_t block);
+
+// ---------------------------------------------------------------------------------------------------- layers
+
+/// y[n, d] = x / sqrt(mean(x²) + eps) * weight; inverse_rms[n] is kept for backward. weight [d] float32.
+void qp_rms_norm(float *y, float *inverse_rms, const float *x, const float *weight, float eps, size_t n, size_t d);
+/// dx[n, d] (`accumulate`: +=); dweight[d] += ... unless NULL.
+void qp_rms_norm_backward(float *dx, float *dweight, const float *dy, const float *x, const float *inverse_rms,
+                          const float *weight, size_t n, size_t d, int accumulate);
+
+/// Rotates pairs (i, i + head/2) of every head in place, as transformers does: x[n, heads, head].
+/// cosine, sine: [positions, head/2]; row i of x is at positions[i]. `inverse` rotates back (backward).
+void qp_rotate(float *x, const float *cosine, const float *sine, const int32_t *positions, size_t n, size_t heads, size_t head,
+               int inverse);
+
+/// A run of rows that attend to each other: queries [query_start, +query_count) to keys [key_start, +key_count), causal at the end:
+/// query j sees keys 0 ... key_count - query_count + j of the segment. Documents of a batch are segments: no padding exists.
+typedef struct {
+  size_t query_start, query_count, key_start, key_count;
+} qp_segment;
+
+/// Causal grouped-query attention with running softmax; nothing of size query x key is stored beyond a tile.
+/// out, q: [rows, heads, head]; k, v: [key rows, kv_heads, head], heads % kv_heads == 0.
+/// logsumexp: [heads, rows] kept for backward (may be NULL). scale multiplies q·k.
+void qp_attention(float *out, float *logsumexp, const float *q, const float *k, const float *v, const qp_segment *segments,
+                  size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, void *scratch);
+size_t qp_attention_scratch_bytes(size_t heads, size_t kv_heads, size_t head);
+/// dq, dk, dv are overwritten for all rows of the segments. `rows` is the row count of q (stride of logsumexp).
+void qp_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *out, const float *logsumexp,
+                           const float *q, const float *k, const float *v, const qp_segment *segments, size_t segment_count,
+                           size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, void *scratch);
+size_t qp_attention_backward_scratch_bytes(size_t rows, size_t heads, size_t kv_heads, size_t head);
+
+/// y = silu(gate) * up, and its backward (dgate, dup overwritten; either may be the same memory as gate or up of that index).
+void qp_swiglu(float *y, const float *gate, const float *up, size_t count);
+void qp_swiglu_backward(float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count);
+
+/// Rows of logits [n, vocabulary] to losses[i] = logsumexp - logit[label] and, in place, to scale * (softmax - one_hot(label)).
+/// `argmax` [n] may be NULL. `gradient` 0 leaves the logits as they are.
+void qp_cross_entropy(float *logits, float *losses, int32_t *argmax, const int32_t *labels, float scale, size_t n,
+                      size_t vocabulary, int gradient);
+
+// ---------------------------------------------------------------------------------------------------- vectors
+
+void qp_add(float *y, const float *a, const float *b, size_t count);      // y = a + b; y may be a or b
+void qp_axpy(float *y, const float *x, float scale, size_t count);         // y += scale * x
+void qp_scale(float *y, float scale, size_t count);                        // y *= scale
+void qp_multiply(float *y, const float *a, const float *b, size_t count);  // y = a * b; y may be a or b
+void qp_add_row(float *y, const float *row, size_t n, size_t d);           // y[i, :] += row
+void qp_sum_rows(float *row, const float *x, size_t n, size_t d);          // row += sum over i of x[i, :]
+double qp_sum_of_squares(const float *x, size_t count);                    // in double, in fixed blocks
+double qp_dot(const float *a, const float *b, size_t count);               // in double, in fixed blocks
+/// Inverted dropout by counter: element i is kept (and divided by 1 - p) or zeroed by Philox 4x32-10 of key (seed), counter
+/// (i / 4, step, site); the same arguments give the same mask on any thread, in any order. y may be x.
+void qp_dropout(float *y, const float *x, float p, uint64_t seed, uint32_t step, uint32_t site, size_t count);
+/// Uniform numbers in [0, 1) from the same generator (24 bits each).
+void qp_uniform(float *y, uint64_t seed, uint32_t step, uint32_t site, size_t count);
+
+/// One AdamW step as torch.optim.AdamW: p *= 1 - lr*wd; m, v updated; p -= lr/(1-b1^t) * m / (sqrt(v)/sqrt(1-b2^t) + eps).
+/// `gradient_scale` multiplies the gradient first (clipping). step counts from 1.
+void qp_adamw(float *p, float *m, float *v, const float *gradient, float gradient_scale, float learning_rate, float beta1,
+              float beta2, float eps, float weight_decay, uint64_t step, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,103 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The rooms of the house and who may import whom: Docs/Architecture.md.
+// Imports only go down; `swift build --explicit-target-dependency-import-check error` keeps it so.
+
+let swiftSettings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, path: path, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+  name: "qpeft",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "QPEFT", targets: ["QPEFT"]),
+    .executable(name: "qpeft", targets: ["QPEFTMain"]),
+  ],
+  traits: [
+    .trait(name: "OpenMP", description: "Threads by OpenMP (libomp); without it, a small pthread pool."),
+    .default(enabledTraits: ["OpenMP"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    // C: kernels. OpenBLAS and OpenMP come in here and nowhere else.
+    .target(
+      name: "CQPKernels",
+      path: "CSupport",
+      sources: ["reference", "x86", "drivers", "dispatch", "threads"],
+      publicHeadersPath: "include",
+      cSettings: [
+        .headerSearchPath("."),
+        .define("NDEBUG", .when(configuration: .release)),
+        .define("QP_HAVE_OPENMP", .when(traits: ["OpenMP"])),
+        .unsafeFlags(["-fopenmp"], .when(traits: ["OpenMP"])),
+      ],
+      linkerSettings: [
+        .linkedLibrary("openblas"),
+        .linkedLibrary("m", .when(platforms: [.linux])),
+        .linkedLibrary("omp5", .when(platforms: [.linux], traits: ["OpenMP"])),
+      ]
+    ),
+
+    // Level 0-1
+    room("QPEFTKernels", ["CQPKernels"]),
+    room("QPEFTTensor", ["QPEFTKernels"]),
+    // Level 2
+    room("QPEFTAutodiff", ["QPEFTTensor", "QPEFTKernels"]),
+    room("QPEFTQuantization", ["QPEFTTensor", "QPEFTKernels"]),
+    // Level 3
+    room("QPEFTLayers", ["QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
+    room("QPEFTFormats", ["QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
+    room("QPEFTText"),
+    // Level 4
+    room("QPEFTModels", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
+    room("QPEFTAdapters", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor"]),
+    // Level 5
+    room(
+      "QPEFTTraining",
+      [
+        "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor",
+        "QPEFTKernels",
+      ]),
+    // Level 7
+    room(
+      "QPEFT",
+      [
+        "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTQuantization", "QPEFTLayers",
+        "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
+      ]),
+    room("QPEFTCommands", ["QPEFT", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    // Not named `qpeft`: beside `QPEFT` the two folders would be one where file names ignore case.
+    .executableTarget(
+      name: "QPEFTMain",
+      dependencies: ["QPEFTCommands", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: swiftSettings),
+
+    // Tests: one target per room, plus Acceptance (the built command, from outside).
+    tests("QPEFTKernelsTests", ["QPEFTKernels"]),
+    tests("QPEFTTensorTests", ["QPEFTTensor"]),
+    tests("QPEFTAutodiffTests", ["QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
+    tests("QPEFTQuantizationTests", ["QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
+    tests("QPEFTLayersTests", ["QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor"]),
+    tests("QPEFTFormatsTests", ["QPEFTFormats", "QPEFTQuantization", "QPEFTTensor"]),
+    tests("QPEFTTextTests", ["QPEFTText"]),
+    tests("QPEFTModelsTests", ["QPEFTModels", "QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor"]),
+    tests("QPEFTAdaptersTests", ["QPEFTAdapters", "QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor"]),
+    tests("QPEFTTrainingTests", ["QPEFT"]),
+    tests("QPEFTCommandsTests", ["QPEFTCommands", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    tests("Acceptance", path: "Tests/Acceptance", ["QPEFT"]),
+  ]
+)
