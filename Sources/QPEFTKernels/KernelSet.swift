@@ -1,0 +1,26 @@
+internal import CQPKernels
+
+/// The sets of kernels and the threads: the only global state of the library.
+public enum KernelSet {
+  /// Names of the sets that this processor supports, best first; the last is always `reference`.
+  public static var supported: [String] {
+    var names: [String] = []
+    while let name = qp_kernel_set_name(names.count) { names.append(String(cString: name)) }
+    return names
+  }
+
+  /// The set in use: the best one, or what the environment variable `QPEFT_KERNELS` names.
+  public static var active: String { String(cString: qp_active_kernel_set()) }
+
+  /// Uses the set of that name from now on; false if this processor does not support it.
+  public static func select(_ name: String) -> Bool { qp_select_kernel_set(name) == 0 }
+
+  /// Threads used by the kernels. Results do not depend on it.
+  public static var threadCount: Int {
+    get { qp_thread_count() }
+    set { qp_set_thread_count(max(1, newValue)) }
+  }
+
+  /// Which implementation of threads was built: `openmp` or `pthread`.
+  public static var threadBackend: String { String(cString: qp_thread_backend()) }
+}

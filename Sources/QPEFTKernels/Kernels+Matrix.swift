@@ -1,0 +1,76 @@
+internal import CQPKernels
+
+/// The kernels: checked buffers in, results out. A wrong size is a programmer's error and traps with the sizes in the text.
+///
+/// One owner of the cores at a time: calls must not overlap in time from several threads.
+package enum Kernels {
+  package typealias Input = UnsafeBufferPointer<Float>
+  package typealias Output = UnsafeMutableBufferPointer<Float>
+
+  @inline(__always)
+  static func check(_ name: StaticString, _ found: Int, _ expected: Int) {
+    precondition(found == expected, "\(name): \(found) elements, expected \(expected)")
+  }
+}
+
+extension Kernels {
+  /// `y[n, rows] = x[n, columns] · Wᵀ`, or `+=`.
+  package static func multiply(_ y: Output, _ x: Input, _ w: MatrixView, n: Int, accumulate: Bool = false) {
+    check("multiply y", y.count, n * w.rows)
+    check("multiply x", x.count, n * w.columns)
+    guard n > 0, let y = y.baseAddress, let x = x.baseAddress else { return }
+    withUnsafePointer(to: w.matrix) { matrix in
+      withScratch(qp_matmul_scratch_bytes(matrix, n)) { qp_matmul(y, x, matrix, n, accumulate ? 1 : 0, $0) }
+    }
+  }
+
+  /// `dx[n, columns] = dy[n, rows] · W`, or `+=`.
+  package static func multiplyTransposed(_ dx: Output, _ dy: Input, _ w: MatrixView, n: Int, accumulate: Bool = false) {
+    check("multiplyTransposed dx", dx.count, n * w.columns)
+    check("multiplyTransposed dy", dy.count, n * w.rows)
+    guard n > 0, let dx = dx.baseAddress, let dy = dy.baseAddress else { return }
+    withUnsafePointer(to: w.matrix) { matrix in
+      withScratch(qp_matmul_transposed_scratch_bytes(matrix, n)) {
+        qp_matmul_transposed(dx, dy, matrix, n, accumulate ? 1 : 0, $0)
+      }
+    }
+  }
+
+  /// Bytes of workspace that `multiply` and `multiplyTransposed` take for `n` rows; the larger of the two.
+  package static func multiplyScratchBytes(_ w: MatrixView, n: Int) -> Int {
+    withUnsafePointer(to: w.matrix) { max(qp_matmul_scratch_bytes($0, n), qp_matmul_transposed_scratch_bytes($0, n)) }
+  }
+
+  /// `y[i, :] = W[ids[i], :]`.
+  package static func gatherRows(_ y: Output, _ w: MatrixView, ids: UnsafeBufferPointer<Int32>) {
+    check("gatherRows y", y.count, ids.count * w.columns)
+    precondition(ids.allSatisfy { $0 >= 0 && Int($0) < w.rows }, "gatherRows: a row index is outside 0..<\(w.rows)")
+    guard ids.count > 0 else { return }
+    withUnsafePointer(to: w.matrix) { qp_gather_rows(y.baseAddress, $0, ids.baseAddress, ids.count) }
+  }
+
+  /// `y[i]` = element `first + i` of the flattened matrix.
+  package static func decode(_ y: Output, _ w: MatrixView, first: Int) {
+    precondition(first >= 0 && first + y.count <= w.rows * w.columns, "decode: outside of the matrix")
+    guard y.count > 0 else { return }
+    withUnsafePointer(to: w.matrix) { qp_matrix_decode(y.baseAddress, $0, first, y.count) }
+  }
+
+  /// `C[m, n] = alpha · op(A) · op(B) + beta · C`, row-major and contiguous; `op` transposes where asked.
+  package static func gemm(
+    _ c: Output, _ a: Input, transposeA: Bool = false, _ b: Input, transposeB: Bool = false, m: Int, n: Int, k: Int,
+    alpha: Float = 1, beta: Float = 0
+  ) {
+    check("gemm a", a.count, m * k)
+    check("gemm b", b.count, k * n)
+    check("gemm c", c.count, m * n)
+    guard m > 0, n > 0 else { return }
+    qp_sgemm(
+      transposeA ? 1 : 0, transposeB ? 1 : 0, m, n, k, alpha, a.baseAddress, transposeA ? m : k, b.baseAddress,
+      transposeB ? k : n, beta, c.baseAddress, n)
+  }
+
+  static func withScratch(_ byteCount: Int, _ body: (UnsafeMutableRawPointer?) -> Void) {
+    withUnsafeTemporaryAllocation(byteCount: max(byteCount, 64), alignment: 64) { body($0.baseAddress) }
+  }
+}
