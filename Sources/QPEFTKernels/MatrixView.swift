@@ -25,11 +25,13 @@ package enum FourBitKind: Sendable {
 /// A frozen matrix as the kernels see it: pointers into memory that somebody else keeps alive and never writes.
 ///
 /// `@unchecked Sendable`: the memory behind the pointers is immutable for the life of the view's owner.
-package struct MatrixView: @unchecked Sendable {
+public struct MatrixView: @unchecked Sendable {
   let matrix: qp_matrix
 
-  package var rows: Int { matrix.rows }
-  package var columns: Int { matrix.columns }
+  /// Output features.
+  public var rows: Int { matrix.rows }
+  /// Input features.
+  public var columns: Int { matrix.columns }
 
   /// Dense values, row-major. The buffer holds at least `rows * columns` numbers, aligned to one number.
   package init(dense values: UnsafeRawBufferPointer, storage: MatrixStorage, rows: Int, columns: Int) {

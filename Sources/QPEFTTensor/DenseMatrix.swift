@@ -1,0 +1,66 @@
+public import QPEFTKernels
+
+/// A frozen matrix of f32, f16 or bf16 numbers, read in place.
+public struct DenseMatrix: ViewedMatrix {
+  /// The numbers as the kernels see them.
+  public let view: MatrixView
+  /// Type of the stored numbers.
+  public let elementType: ElementType
+  /// Keeps the numbers alive.
+  private let owner: any AnyObject & Sendable
+
+  /// A matrix over `bytes`, which `owner` keeps alive and nobody writes; aligned to one number.
+  package init(
+    bytes: UnsafeRawBufferPointer, elementType: ElementType, rows: Int, columns: Int, owner: any AnyObject & Sendable
+  ) {
+    view = MatrixView(dense: bytes, storage: elementType.storage, rows: rows, columns: columns)
+    self.elementType = elementType
+    self.owner = owner
+  }
+
+  /// A matrix of the numbers of a tensor `[rows, columns]`.
+  public init(_ tensor: Tensor) {
+    precondition(tensor.shape.rank == 2, "a matrix has two dimensions, not \(tensor.shape)")
+    let owner = TensorOwner(tensor)
+    self.init(
+      bytes: owner.tensor.withElements { UnsafeRawBufferPointer($0) }, elementType: .f32, rows: tensor.shape[0],
+      columns: tensor.shape[1], owner: owner)
+  }
+
+  /// Bytes on disk.
+  public var byteCount: Int { rows * columns * elementType.byteWidth }
+  /// `f32`, `f16` or `bf16`.
+  public var storageName: String { elementType.rawValue.lowercased() }
+}
+
+/// Holds a tensor that a view points into; being shared, its storage is never written.
+private final class TensorOwner: Sendable {
+  let tensor: Tensor
+  init(_ tensor: Tensor) { self.tensor = tensor }
+}
+
+extension ViewedMatrix {
+  /// `y[n, rows] = x · Wᵀ`, or `+=`.
+  public func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool) {
+    y.withMutableElements { y in
+      x.withElements { Kernels.multiply(y, $0, view, n: x.shape.rows, accumulate: accumulate) }
+    }
+  }
+
+  /// `dx[n, columns] = dy · W`, or `+=`.
+  public func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool) {
+    dx.withMutableElements { dx in
+      dy.withElements { Kernels.multiplyTransposed(dx, $0, view, n: dy.shape.rows, accumulate: accumulate) }
+    }
+  }
+
+  /// Rows by index, decoded.
+  public func rows(_ ids: [Int32]) -> Tensor {
+    var y = Tensor(uninitialized: [ids.count, columns])
+    y.withMutableElements { y in ids.withUnsafeBufferPointer { Kernels.gatherRows(y, view, ids: $0) } }
+    return y
+  }
+
+  /// Bytes of workspace of a product with `n` rows.
+  public func workspaceByteCount(rows n: Int) -> Int { Kernels.multiplyScratchBytes(view, n: n) }
+}

@@ -1,0 +1,52 @@
+public import QPEFTKernels
+
+/// A frozen weight seen as a linear operator; how its numbers are stored is its own business.
+///
+/// `W` is `[rows, columns]`: `rows` output features, `columns` input features.
+public protocol FrozenMatrix: Sendable {
+  /// Output features.
+  var rows: Int { get }
+  /// Input features.
+  var columns: Int { get }
+  /// Bytes on disk, scales included.
+  var byteCount: Int { get }
+  /// Short name of the storage in reports, for example `nf4` or `bf16`.
+  var storageName: String { get }
+  /// `y[n, rows] = x[n, columns] · Wᵀ`, or `y += x · Wᵀ`.
+  func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool)
+  /// `dx[n, columns] = dy[n, rows] · W`, or `dx += dy · W`.
+  func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool)
+  /// Rows of `W` by index, decoded: `[ids.count, columns]`.
+  func rows(_ ids: [Int32]) -> Tensor
+  /// Bytes of workspace that a product with `n` rows takes for its duration.
+  func workspaceByteCount(rows n: Int) -> Int
+}
+
+extension FrozenMatrix {
+  /// `x[n, columns] · Wᵀ` as a new tensor `[n, rows]`.
+  public func multiply(_ x: Tensor) -> Tensor {
+    var y = Tensor(uninitialized: [x.shape.rows, rows])
+    multiply(x, into: &y, accumulate: false)
+    return y
+  }
+
+  /// `dy[n, rows] · W` as a new tensor `[n, columns]`.
+  public func multiplyTransposed(_ dy: Tensor) -> Tensor {
+    var dx = Tensor(uninitialized: [dy.shape.rows, columns])
+    multiplyTransposed(dy, into: &dx, accumulate: false)
+    return dx
+  }
+}
+
+/// A frozen matrix that the kernels read in place through a view.
+public protocol ViewedMatrix: FrozenMatrix {
+  /// Pointers that stay valid as long as the matrix lives.
+  var view: MatrixView { get }
+}
+
+extension ViewedMatrix {
+  /// Output features.
+  public var rows: Int { view.rows }
+  /// Input features.
+  public var columns: Int { view.columns }
+}

@@ -1,0 +1,113 @@
+public import QPEFTKernels
+
+/// An array of float32, row-major and contiguous. A value: copies share memory until one of them is written.
+public struct Tensor: Sendable {
+  /// Extents, outermost first.
+  public private(set) var shape: Shape
+  private var storage: TensorStorage
+
+  /// Memory of that shape with arbitrary contents, to be written in full.
+  package init(uninitialized shape: Shape, in room: Room = .activations) {
+    self.shape = shape
+    storage = TensorStorage(count: shape.count, room: room)
+  }
+
+  /// A tensor of a plan: charged to the ledger like any other, but without memory. Reading it traps.
+  package init(phantom shape: Shape, in room: Room = .activations) {
+    self.shape = shape
+    storage = TensorStorage(count: shape.count, room: room, phantom: true)
+  }
+
+  /// A tensor of these numbers, row by row. `elements` holds exactly `shape.count` numbers.
+  public init(_ shape: Shape, _ elements: some Collection<Float>, in room: Room = .activations) {
+    precondition(elements.count == shape.count, "\(elements.count) numbers for shape \(shape)")
+    self.init(uninitialized: shape, in: room)
+    _ = storage.elements.update(fromContentsOf: elements)
+  }
+
+  /// A tensor of one number repeated.
+  public init(repeating value: Float, _ shape: Shape, in room: Room = .activations) {
+    self.init(uninitialized: shape, in: room)
+    storage.elements.update(repeating: value)
+  }
+
+  /// A tensor of zeros.
+  public static func zeros(_ shape: Shape, in room: Room = .activations) -> Tensor {
+    Tensor(repeating: 0, shape, in: room)
+  }
+
+  /// Uniform numbers in `low ..< high`, the same for the same key.
+  public static func uniform(
+    _ shape: Shape, low: Float = 0, high: Float = 1, key: RandomKey, in room: Room = .activations
+  ) -> Tensor {
+    var tensor = Tensor(uninitialized: shape, in: room)
+    tensor.withMutableElements { elements in
+      Kernels.uniform(elements, key: key)
+      for index in elements.indices { elements[index] = low + (high - low) * elements[index] }
+    }
+    return tensor
+  }
+
+  /// Number of elements.
+  public var count: Int { shape.count }
+
+  /// Bytes of the numbers.
+  public var byteCount: Int { shape.byteCount }
+
+  /// All numbers, row by row, copied.
+  public var elements: [Float] { withElements { Array($0) } }
+
+  /// The only number of a tensor of one element.
+  public var scalar: Float {
+    precondition(count == 1, "a tensor of shape \(shape) is not a scalar")
+    return withElements { $0[0] }
+  }
+
+  /// True for a tensor of a plan, which has no numbers.
+  package var isPhantom: Bool { storage.isPhantom }
+
+  /// Reads the numbers in place.
+  public func withElements<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
+    try body(UnsafeBufferPointer(storage.elements))
+  }
+
+  /// Writes the numbers in place; copies them first if another tensor shares them.
+  public mutating func withMutableElements<Result>(
+    _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    makeUnique()
+    return try body(storage.elements)
+  }
+
+  /// The same numbers under another shape of the same count; shares memory.
+  public func reshaped(_ shape: Shape) -> Tensor {
+    precondition(shape.count == count, "cannot see \(self.shape) as \(shape)")
+    var tensor = self
+    tensor.shape = shape
+    return tensor
+  }
+
+  /// A copy of the rows `range` of the outermost dimension.
+  public func rows(_ range: Range<Int>) -> Tensor {
+    let width = shape.dimensions.dropFirst().reduce(1, *)
+    return withElements { elements in
+      Tensor(
+        Shape([range.count] + shape.dimensions.dropFirst()),
+        elements[(range.lowerBound * width)..<(range.upperBound * width)], in: storage.room)
+    }
+  }
+
+  private mutating func makeUnique() {
+    guard !isKnownUniquelyReferenced(&storage) else { return }
+    let copy = TensorStorage(count: count, room: storage.room)
+    _ = copy.elements.update(fromContentsOf: storage.elements)
+    storage = copy
+  }
+}
+
+extension Tensor: Equatable {
+  /// Same shape and same numbers (NaN differs from itself).
+  public static func == (a: Tensor, b: Tensor) -> Bool {
+    a.shape == b.shape && a.withElements { x in b.withElements { y in x.elementsEqual(y) } }
+  }
+}

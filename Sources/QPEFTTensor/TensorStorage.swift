@@ -1,0 +1,37 @@
+/// Memory of one tensor, charged to the ledger that was current when it was made.
+///
+/// `@unchecked Sendable`: written only while uniquely referenced (`Tensor` copies on write) and by one owner.
+final class TensorStorage: @unchecked Sendable {
+  let count: Int
+  let room: Room
+  private let ledger: MemoryLedger?
+  /// Nil for a phantom: a tensor of a plan, which has a size but no numbers.
+  private let memory: UnsafeMutableRawBufferPointer?
+
+  init(count: Int, room: Room, phantom: Bool = false) {
+    self.count = count
+    self.room = room
+    ledger = MemoryLedger.current
+    ledger?.charge(count * MemoryLayout<Float>.stride, to: room)
+    if phantom {
+      memory = nil
+    } else {
+      let memory = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: max(1, count) * MemoryLayout<Float>.stride, alignment: 64)
+      memory.bindMemory(to: Float.self)
+      self.memory = memory
+    }
+  }
+
+  deinit {
+    memory?.deallocate()
+    ledger?.discharge(count * MemoryLayout<Float>.stride, from: room)
+  }
+
+  var isPhantom: Bool { memory == nil }
+
+  var elements: UnsafeMutableBufferPointer<Float> {
+    guard let memory else { preconditionFailure("a phantom tensor has no numbers") }
+    return UnsafeMutableBufferPointer(rebasing: memory.assumingMemoryBound(to: Float.self)[..<count])
+  }
+}
