@@ -74,6 +74,22 @@ public final class MemoryLedger: Sendable {
     }
   }
 
+  /// Bytes charged for a while to the current ledger, for memory that is not a tensor.
+  package struct Charge {
+    let bytes: Int, room: Room, ledger: MemoryLedger?
+
+    /// Charges the current ledger.
+    package init(bytes: Int, room: Room) {
+      self.bytes = bytes
+      self.room = room
+      ledger = MemoryLedger.current
+      ledger?.charge(bytes, to: room)
+    }
+
+    /// Takes the charge back.
+    package func end() { ledger?.discharge(bytes, from: room) }
+  }
+
   /// Account of one room.
   public subscript(_ room: Room) -> Account { state.withLock { $0.rooms[room.rawValue] } }
 

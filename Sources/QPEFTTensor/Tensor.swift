@@ -6,29 +6,27 @@ public struct Tensor: Sendable {
   public private(set) var shape: Shape
   private var storage: TensorStorage
 
-  /// Memory of that shape with arbitrary contents, to be written in full.
-  package init(uninitialized shape: Shape, in room: Room = .activations) {
-    self.shape = shape
-    storage = TensorStorage(count: shape.count, room: room)
-  }
+  /// True inside a dry run: tensors made in this task are phantoms, which are charged to the ledger like any other but have
+  /// no memory. Writing a phantom does nothing, reading it traps. So a run's memory is known by running its own code.
+  @TaskLocal public static var isPlanning = false
 
-  /// A tensor of a plan: charged to the ledger like any other, but without memory. Reading it traps.
-  package init(phantom shape: Shape, in room: Room = .activations) {
+  /// Memory of that shape with arbitrary contents, to be written in full.
+  public init(uninitialized shape: Shape, in room: Room = .activations) {
     self.shape = shape
-    storage = TensorStorage(count: shape.count, room: room, phantom: true)
+    storage = TensorStorage(count: shape.count, room: room, phantom: Tensor.isPlanning)
   }
 
   /// A tensor of these numbers, row by row. `elements` holds exactly `shape.count` numbers.
   public init(_ shape: Shape, _ elements: some Collection<Float>, in room: Room = .activations) {
     precondition(elements.count == shape.count, "\(elements.count) numbers for shape \(shape)")
     self.init(uninitialized: shape, in: room)
-    _ = storage.elements.update(fromContentsOf: elements)
+    if !isPhantom { _ = storage.elements.update(fromContentsOf: elements) }
   }
 
   /// A tensor of one number repeated.
   public init(repeating value: Float, _ shape: Shape, in room: Room = .activations) {
     self.init(uninitialized: shape, in: room)
-    storage.elements.update(repeating: value)
+    if !isPhantom { storage.elements.update(repeating: value) }
   }
 
   /// A tensor of zeros.
@@ -63,20 +61,18 @@ public struct Tensor: Sendable {
     return withElements { $0[0] }
   }
 
-  /// True for a tensor of a plan, which has no numbers.
-  package var isPhantom: Bool { storage.isPhantom }
+  /// True for a tensor of a dry run, which has no numbers.
+  public var isPhantom: Bool { storage.isPhantom }
 
   /// Reads the numbers in place.
   public func withElements<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
     try body(UnsafeBufferPointer(storage.elements))
   }
 
-  /// Writes the numbers in place; copies them first if another tensor shares them.
-  public mutating func withMutableElements<Result>(
-    _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
-  ) rethrows -> Result {
+  /// Writes the numbers in place; copies them first if another tensor shares them. `body` is not called for a phantom.
+  public mutating func withMutableElements(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Void) rethrows {
     makeUnique()
-    return try body(storage.elements)
+    if !isPhantom { try body(storage.elements) }
   }
 
   /// The same numbers under another shape of the same count; shares memory.
@@ -90,17 +86,17 @@ public struct Tensor: Sendable {
   /// A copy of the rows `range` of the outermost dimension.
   public func rows(_ range: Range<Int>) -> Tensor {
     let width = shape.dimensions.dropFirst().reduce(1, *)
-    return withElements { elements in
-      Tensor(
-        Shape([range.count] + shape.dimensions.dropFirst()),
-        elements[(range.lowerBound * width)..<(range.upperBound * width)], in: storage.room)
+    var copy = Tensor(uninitialized: Shape([range.count] + shape.dimensions.dropFirst()), in: storage.room)
+    copy.withMutableElements { copy in
+      withElements { _ = copy.update(fromContentsOf: $0[(range.lowerBound * width)..<(range.upperBound * width)]) }
     }
+    return copy
   }
 
   private mutating func makeUnique() {
     guard !isKnownUniquelyReferenced(&storage) else { return }
-    let copy = TensorStorage(count: count, room: storage.room)
-    _ = copy.elements.update(fromContentsOf: storage.elements)
+    let copy = TensorStorage(count: count, room: storage.room, phantom: isPhantom)
+    if !isPhantom { _ = copy.elements.update(fromContentsOf: storage.elements) }
     storage = copy
   }
 }

@@ -5,10 +5,10 @@ final class TensorStorage: @unchecked Sendable {
   let count: Int
   let room: Room
   private let ledger: MemoryLedger?
-  /// Nil for a phantom: a tensor of a plan, which has a size but no numbers.
+  /// Nil for a phantom: a tensor of a dry run, which has a size but no numbers.
   private let memory: UnsafeMutableRawBufferPointer?
 
-  init(count: Int, room: Room, phantom: Bool = false) {
+  init(count: Int, room: Room, phantom: Bool) {
     self.count = count
     self.room = room
     ledger = MemoryLedger.current

@@ -1,0 +1,115 @@
+internal import QPEFTKernels
+public import QPEFTTensor
+
+/// Output head and cross-entropy in one, over labelled rows alone, in chunks: `tokens × vocabulary` logits never exist.
+///
+/// `loss = Σ over labelled rows of (logsumexp(h · Wᵀ) − logit of the label) / normalizer`.
+/// - Shapes: `h` [n, d], `W` [vocabulary, d], result [1]. Label −100 means none (as in transformers).
+/// - Memory: keeps the gradient of the labelled rows, computed in the same pass, and two chunks of logits while it runs.
+struct HeadCrossEntropy: Operation {
+  let head: any FrozenMatrix
+  let labels: [Int32]
+  let normalizer: Double
+  let wantsGradient: Bool
+
+  /// Gradient of the labelled rows, and where these rows lie.
+  struct Saved {
+    let gradient: Tensor?
+    let rows: [Int32]
+    let shape: Shape
+  }
+
+  /// Bytes of logits held at one time.
+  private static let chunkByteCount = 24 << 20
+
+  func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
+    let h = inputs[0]
+    precondition(labels.count == h.shape.rows, "\(labels.count) labels for \(h.shape.rows) rows")
+    let rows = labels.indices.filter { labels[$0] >= 0 }.map(Int32.init)
+    let width = h.shape.columns
+    var gradient = wantsGradient ? Tensor(uninitialized: [rows.count, width]) : nil
+    var total = 0.0
+    let chunk = max(1, min(rows.count, Self.chunkByteCount / (head.rows * MemoryLayout<Float>.stride)))
+    for start in stride(from: 0, to: rows.count, by: chunk) {
+      let part = rows[start..<min(start + chunk, rows.count)]
+      let hidden = h.gatherRows(part)
+      var logits = Tensor(uninitialized: [part.count, head.rows], in: .workspace)
+      head.multiply(hidden, into: &logits, accumulate: false)
+      total += losses(of: &logits, labels: part.map { labels[Int($0)] })
+      if wantsGradient {
+        var dhidden = Tensor(uninitialized: hidden.shape, in: .workspace)
+        head.multiplyTransposed(logits, into: &dhidden, accumulate: false)
+        gradient?.replaceRows(at: start, with: dhidden)
+      }
+    }
+    let loss = Tensor([1], [Float(total / normalizer)])
+    return (loss, Saved(gradient: gradient, rows: rows, shape: h.shape))
+  }
+
+  private func losses(of logits: inout Tensor, labels: [Int32]) -> Double {
+    var total = 0.0
+    logits.withMutableElements { logits in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: labels.count) { losses in
+        labels.withUnsafeBufferPointer {
+          Kernels.crossEntropy(
+            logits: logits, losses: losses, labels: $0, vocabulary: head.rows,
+            gradientScale: wantsGradient ? Float(1 / normalizer) : nil)
+        }
+        total = losses.reduce(into: 0.0) { $0 += Double($1) }
+      }
+    }
+    return total
+  }
+
+  func backward(_ gradient: Tensor, _ saved: Saved, into gradients: InputGradients) {
+    guard let rowsGradient = saved.gradient else { return }
+    gradients.write(0, saved.shape) { dh, accumulate in
+      dh.withMutableElements { dh in
+        let factor = gradient.scalar
+        if !accumulate { dh.update(repeating: 0) }
+        rowsGradient.withElements { source in
+          let width = saved.shape.columns
+          for (index, row) in saved.rows.enumerated() {
+            Kernels.axpy(
+              UnsafeMutableBufferPointer(rebasing: dh[(Int(row) * width)..<((Int(row) + 1) * width)]),
+              UnsafeBufferPointer(rebasing: source[(index * width)..<((index + 1) * width)]), scale: factor)
+          }
+        }
+      }
+    }
+  }
+}
+
+extension Tensor {
+  /// A copy of the given innermost rows.
+  fileprivate func gatherRows(_ rows: ArraySlice<Int32>) -> Tensor {
+    let width = shape.columns
+    var result = Tensor(uninitialized: [rows.count, width], in: .workspace)
+    result.withMutableElements { result in
+      withElements { source in
+        for (index, row) in rows.enumerated() {
+          _ = UnsafeMutableBufferPointer(rebasing: result[(index * width)...]).update(
+            fromContentsOf: source[(Int(row) * width)..<((Int(row) + 1) * width)])
+        }
+      }
+    }
+    return result
+  }
+
+  fileprivate mutating func replaceRows(at start: Int, with rows: Tensor) {
+    withMutableElements { target in
+      rows.withElements {
+        _ = UnsafeMutableBufferPointer(rebasing: target[(start * rows.shape.columns)...]).update(fromContentsOf: $0)
+      }
+    }
+  }
+}
+
+extension Variable {
+  /// Cross-entropy of `self · headᵀ` against `labels` (−100: none), summed over labelled rows and divided by `normalizer`.
+  public func headCrossEntropy(_ head: any FrozenMatrix, labels: [Int32], normalizer: Double) -> Variable {
+    tape.apply(
+      HeadCrossEntropy(head: head, labels: labels, normalizer: normalizer, wantsGradient: tape.isRecording && needsGradient),
+      [self])
+  }
+}

@@ -1,0 +1,36 @@
+public import QPEFTTensor
+
+/// `y = x · Wᵀ + bias` with a frozen `W`.
+///
+/// - Shapes: `x` [n, columns], `y` [n, rows], `bias` [rows].
+/// - Memory: keeps nothing; the gradient of `x` needs `W` alone.
+struct FrozenProduct: Operation {
+  let weight: any FrozenMatrix
+  let bias: Tensor?
+
+  func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Void) {
+    (weight.product(inputs[0], bias: bias), ())
+  }
+
+  func backward(_ gradient: Tensor, _ saved: Void, into gradients: InputGradients) {
+    gradients.write(0, [gradient.shape.rows, weight.columns]) { dx, accumulate in
+      weight.multiplyTransposed(gradient, into: &dx, accumulate: accumulate)
+    }
+  }
+}
+
+extension FrozenMatrix {
+  func product(_ x: Tensor, bias: Tensor?) -> Tensor {
+    precondition(x.shape.columns == columns, "\(x.shape) times the transpose of [\(rows), \(columns)]")
+    var y = multiply(x)
+    if let bias { y.addToRows(bias) }
+    return y
+  }
+}
+
+extension Variable {
+  /// `self · Wᵀ + bias` with a frozen `W`: [n, columns] to [n, rows].
+  public func multiplied(by weight: any FrozenMatrix, bias: Tensor? = nil) -> Variable {
+    tape.apply(FrozenProduct(weight: weight, bias: bias), [self])
+  }
+}

@@ -1,0 +1,50 @@
+public import QPEFTTensor
+
+/// `y = x · Wᵀ + bias + scale · (z · Aᵀ) · Bᵀ` with a frozen `W`; `z` is `x`, or `x` after dropout.
+///
+/// - Shapes: `x`, `z` [n, columns], `A` [rank, columns], `B` [rows, rank], `y` [n, rows].
+/// - Memory: keeps `z` (shared, not copied) and `z · Aᵀ`, n · rank floats.
+/// - Source: Hu et al. 2021, arXiv:2106.09685, section 4.1.
+struct LowRankLinear: Operation {
+  let weight: any FrozenMatrix
+  let bias: Tensor?
+  let scale: Float
+
+  struct Saved {
+    let z, a, b, hidden: Tensor
+  }
+
+  /// Inputs: `x, z, A, B`.
+  func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
+    let (x, z, a, b) = (inputs[0], inputs[1], inputs[2], inputs[3])
+    var y = weight.product(x, bias: bias)
+    let hidden = z.timesTransposed(a)
+    y.addProduct(hidden, b, transposeB: true, scale: scale)
+    return (y, Saved(z: z, a: a, b: b, hidden: hidden))
+  }
+
+  func backward(_ gradient: Tensor, _ saved: Saved, into gradients: InputGradients) {
+    gradients.write(0, saved.z.shape) { dx, accumulate in
+      weight.multiplyTransposed(gradient, into: &dx, accumulate: accumulate)
+    }
+    gradients.write(3, saved.b.shape) { db, accumulate in
+      db.addProduct(gradient, transposeA: true, saved.hidden, scale: scale, accumulate: accumulate)
+    }
+    var hidden = Tensor(uninitialized: saved.hidden.shape, in: .gradients)
+    hidden.addProduct(gradient, saved.b, scale: scale, accumulate: false)
+    gradients.write(2, saved.a.shape) { da, accumulate in
+      da.addProduct(hidden, transposeA: true, saved.z, accumulate: accumulate)
+    }
+    gradients.write(1, saved.z.shape) { dz, accumulate in dz.addProduct(hidden, saved.a, accumulate: accumulate) }
+  }
+}
+
+extension Variable {
+  /// `self · Wᵀ + bias + scale · (z · Aᵀ) · Bᵀ`; `z` is `self` unless a dropped-out version is given.
+  public func multiplied(
+    by weight: any FrozenMatrix, bias: Tensor? = nil, lowRank a: Variable, _ b: Variable, scale: Float,
+    droppedOut z: Variable? = nil
+  ) -> Variable {
+    tape.apply(LowRankLinear(weight: weight, bias: bias, scale: scale), [self, z ?? self, a, b])
+  }
+}

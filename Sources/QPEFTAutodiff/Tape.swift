@@ -1,0 +1,84 @@
+public import QPEFTTensor
+
+/// The record of one forward pass. Backward consumes it, so memory falls as it goes.
+public final class Tape {
+  /// False for inference: operations run, nothing is kept.
+  public let isRecording: Bool
+  /// Seed of the run and number of the forward pass; operations add their site. Recomputation draws the same numbers.
+  public let seed: UInt64
+  /// See `seed`.
+  public let step: UInt32
+
+  private var nodes: [any Node] = []
+  var gradients: [Tensor?] = []
+
+  /// An empty tape.
+  public init(isRecording: Bool = true, seed: UInt64 = 0, step: UInt32 = 0) {
+    self.isRecording = isRecording
+    self.seed = seed
+    self.step = step
+  }
+
+  /// A variable whose gradient can be asked for after backward: a leaf that is not a parameter.
+  public func leaf(_ value: Tensor) -> Variable {
+    guard isRecording else { return Variable(value, on: self) }
+    return Variable(value, self, append(Leaf()))
+  }
+
+  /// Runs an operation and records it if the gradient of an input is wanted.
+  public func apply<Op: Operation>(_ operation: Op, _ inputs: [Variable]) -> Variable {
+    let (output, saved) = operation.forward(inputs.map(\.value))
+    guard isRecording, inputs.contains(where: \.needsGradient) else { return Variable(output, on: self) }
+    return Variable(output, self, append(Record(operation: operation, saved: saved, sources: inputs.map(\.source))))
+  }
+
+  /// Sends `gradient` back from `output`, newest operation first. Parameters' gradients are added to; those of `leaves` are
+  /// returned, nil where nothing reached them. The tape is empty afterwards.
+  @discardableResult
+  public func backward(from output: Variable, gradient: Tensor, to leaves: [Variable] = []) -> [Tensor?] {
+    precondition(gradient.shape == output.shape, "gradient \(gradient.shape) for a result \(output.shape)")
+    if case .node(let node) = output.source {
+      gradients[node] = gradient
+      while let node = nodes.popLast() {
+        if node is Leaf { continue }
+        if let gradient = gradients[nodes.count].take() { node.backward(gradient, on: self) }
+      }
+    }
+    let result: [Tensor?] = leaves.map {
+      guard case .node(let node) = $0.source else { return nil }
+      return gradients[node].take()
+    }
+    nodes = []
+    gradients = []
+    return result
+  }
+
+  /// Sends the gradient 1 back from a scalar.
+  public func backward(from loss: Variable) {
+    backward(from: loss, gradient: Tensor(repeating: 1, loss.shape, in: .gradients))
+  }
+
+  private func append(_ node: any Node) -> Source {
+    nodes.append(node)
+    gradients.append(nil)
+    return .node(nodes.count - 1)
+  }
+}
+
+private protocol Node {
+  func backward(_ gradient: Tensor, on tape: Tape)
+}
+
+private struct Leaf: Node {
+  func backward(_ gradient: Tensor, on tape: Tape) {}
+}
+
+private struct Record<Op: Operation>: Node {
+  let operation: Op
+  let saved: Op.Saved
+  let sources: [Source]
+
+  func backward(_ gradient: Tensor, on tape: Tape) {
+    operation.backward(gradient, saved, into: InputGradients(tape: tape, sources: sources))
+  }
+}
