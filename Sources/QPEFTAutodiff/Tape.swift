@@ -4,6 +4,8 @@ public import QPEFTTensor
 public final class Tape {
   /// False for inference: operations run, nothing is kept.
   public let isRecording: Bool
+  /// Whether dropout drops. True where backward will follow, also while a checkpoint runs ahead without recording.
+  public let isTraining: Bool
   /// Seed of the run and number of the forward pass; operations add their site. Recomputation draws the same numbers.
   public let seed: UInt64
   /// See `seed`.
@@ -13,8 +15,13 @@ public final class Tape {
   var gradients: [Tensor?] = []
 
   /// An empty tape.
-  public init(isRecording: Bool = true, seed: UInt64 = 0, step: UInt32 = 0) {
+  public convenience init(isRecording: Bool = true, seed: UInt64 = 0, step: UInt32 = 0) {
+    self.init(isRecording: isRecording, isTraining: isRecording, seed: seed, step: step)
+  }
+
+  init(isRecording: Bool, isTraining: Bool, seed: UInt64, step: UInt32) {
     self.isRecording = isRecording
+    self.isTraining = isTraining
     self.seed = seed
     self.step = step
   }

@@ -11,7 +11,7 @@ struct Checkpoint: Operation {
   let step: UInt32
 
   func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Tensor) {
-    let tape = Tape(isRecording: false, seed: seed, step: step)
+    let tape = Tape(isRecording: false, isTraining: true, seed: seed, step: step)
     return (body(Variable(inputs[0], on: tape)).value, inputs[0])
   }
 

@@ -22,7 +22,7 @@ struct Dropout: Operation {
 extension Variable {
   /// Dropout with probability `p`; the mask depends on the tape's seed and step, and on `site`. Nothing at `p` 0 or in inference.
   public func dropout(_ p: Float, site: UInt32) -> Variable {
-    guard p > 0 else { return self }
+    guard p > 0, tape.isTraining else { return self }
     return tape.apply(Dropout(p: p, key: RandomKey(seed: tape.seed, step: tape.step, site: site)), [self])
   }
 }

@@ -1,0 +1,140 @@
+public import QPEFTAutodiff
+public import QPEFTLayers
+public import QPEFTTensor
+
+/// The Llama family: Llama 2 and 3, TinyLlama, SmolLM2 (`LlamaForCausalLM`).
+///
+/// Weights stay where `WeightSource` has them; opening copies norms and biases alone.
+/// - Source: `modeling_llama.py` of transformers.
+public struct Llama: LanguageModel {
+  /// What `config.json` says.
+  public let configuration: LlamaConfiguration
+  /// The output head, which may be the embedding.
+  public let head: any FrozenMatrix
+  let embedding: any FrozenMatrix
+  let blocks: [TransformerBlock]
+  let norm: RMSNorm
+  let rotary: RotaryEmbedding
+
+  /// A model over `weights`; `adapters` decides which linear layer gets an adapter.
+  /// - Throws: `ModelError.shape` where a weight is not as configured, and what `weights` throws.
+  public init(
+    _ configuration: LlamaConfiguration, weights: any WeightSource, adapters: @escaping AdapterChoice = { _, _ in nil }
+  ) throws {
+    self.configuration = configuration
+    let reader = LlamaReader(configuration: configuration, weights: weights, adapters: adapters)
+    embedding = try reader.matrix("model.embed_tokens", configuration.vocabularySize, configuration.hiddenSize)
+    blocks = try (0..<configuration.blockCount).map(reader.block)
+    norm = try reader.norm("model.norm")
+    head =
+      configuration.tiesHead
+      ? embedding : try reader.matrix("lm_head", configuration.vocabularySize, configuration.hiddenSize)
+    rotary = RotaryEmbedding(
+      head: configuration.head, theta: configuration.ropeTheta, scaling: configuration.ropeScaling)
+  }
+
+  /// Its sizes.
+  public var shape: ModelShape {
+    ModelShape(
+      vocabularySize: configuration.vocabularySize, hiddenSize: configuration.hiddenSize,
+      blockCount: configuration.blockCount, keyValueWidth: configuration.keyValueHeads * configuration.head,
+      maximumPositions: configuration.maximumPositions)
+  }
+
+  /// All linear layers in the order of use.
+  public var linears: [AdaptedLinear] { blocks.flatMap(\.linears) }
+
+  /// What is frozen, by kind and storage.
+  public var weightGroups: [WeightGroup] {
+    var matrices: [(String, any FrozenMatrix)] = linears.map { ("linear layers", $0.base.weight) }
+    matrices.append((configuration.tiesHead ? "embedding and head" : "embedding", embedding))
+    if !configuration.tiesHead { matrices.append(("head", head)) }
+    return WeightGroup.sum(matrices)
+  }
+
+  /// Rows after the final norm: [n, hidden].
+  public func hidden(_ batch: TokenBatch, on tape: Tape, checkpointing: Bool, cache: KeyValueCache?) -> Variable {
+    let pass = ForwardPass(
+      rotation: rotary.table(positions: batch.positions), segments: batch.segments, cache: cache)
+    var x = Variable(embedding.rows(batch.ids), on: tape)
+    for block in blocks {
+      x = checkpointing ? x.checkpointed { block($0, pass) } : block(x, pass)
+    }
+    return norm(x)
+  }
+}
+
+/// Builds the parts of a Llama from named weights, checking every shape.
+private struct LlamaReader {
+  let configuration: LlamaConfiguration
+  let weights: any WeightSource
+  let adapters: AdapterChoice
+
+  func block(_ index: Int) throws -> TransformerBlock {
+    let path = "model.layers.\(index)"
+    let hidden = configuration.hiddenSize
+    let queryWidth = configuration.heads * configuration.head
+    let keyWidth = configuration.keyValueHeads * configuration.head
+    func attention(_ name: String, _ rows: Int, _ columns: Int) throws -> AdaptedLinear {
+      try linear("\(path).self_attn.\(name)", rows, columns, hasBias: configuration.hasAttentionBias)
+    }
+    func mlp(_ name: String, _ rows: Int, _ columns: Int) throws -> AdaptedLinear {
+      try linear("\(path).mlp.\(name)", rows, columns, hasBias: configuration.hasMLPBias)
+    }
+    return TransformerBlock(
+      attentionNorm: try norm("\(path).input_layernorm"),
+      attention: SelfAttention(
+        query: try attention("q_proj", queryWidth, hidden), key: try attention("k_proj", keyWidth, hidden),
+        value: try attention("v_proj", keyWidth, hidden), output: try attention("o_proj", hidden, queryWidth),
+        layer: index, heads: configuration.heads, keyValueHeads: configuration.keyValueHeads, head: configuration.head),
+      mlpNorm: try norm("\(path).post_attention_layernorm"),
+      mlp: GatedMLP(
+        gate: try mlp("gate_proj", configuration.intermediateSize, hidden),
+        up: try mlp("up_proj", configuration.intermediateSize, hidden),
+        down: try mlp("down_proj", hidden, configuration.intermediateSize)))
+  }
+
+  func linear(_ name: String, _ rows: Int, _ columns: Int, hasBias: Bool) throws -> AdaptedLinear {
+    let bias = hasBias ? try vector("\(name).bias", rows) : nil
+    return try AdaptedLinear(
+      FrozenLinear(weight: try matrix(name, rows, columns), bias: bias), at: name, choice: adapters)
+  }
+
+  func matrix(_ name: String, _ rows: Int, _ columns: Int) throws -> any FrozenMatrix {
+    let matrix = try weights.frozenMatrix(named: "\(name).weight")
+    guard matrix.rows == rows, matrix.columns == columns else {
+      throw ModelError.shape(
+        tensor: "\(name).weight", expected: [rows, columns], found: [matrix.rows, matrix.columns])
+    }
+    return matrix
+  }
+
+  func norm(_ name: String) throws -> RMSNorm {
+    RMSNorm(weight: try vector("\(name).weight", configuration.hiddenSize), eps: configuration.normEpsilon)
+  }
+
+  func vector(_ name: String, _ count: Int) throws -> Tensor {
+    let vector = try weights.vector(named: name)
+    guard vector.shape.dimensions == [count] else {
+      throw ModelError.shape(tensor: name, expected: [count], found: vector.shape.dimensions)
+    }
+    return vector
+  }
+}
+
+extension WeightGroup {
+  /// Matrices summed by name and storage, in the order in which these first appear.
+  static func sum(_ matrices: [(String, any FrozenMatrix)]) -> [WeightGroup] {
+    var order: [[String]] = []
+    var sums: [[String]: (bytes: Int, parameters: Int)] = [:]
+    for (name, matrix) in matrices {
+      let key = [name, matrix.storageName]
+      if sums[key] == nil { order.append(key) }
+      sums[key, default: (0, 0)].bytes += matrix.byteCount
+      sums[key, default: (0, 0)].parameters += matrix.rows * matrix.columns
+    }
+    return order.compactMap { key in
+      sums[key].map { WeightGroup(name: key[0], storage: key[1], bytes: $0.bytes, parameters: $0.parameters) }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+public import QPEFTAutodiff
+public import QPEFTLayers
+public import QPEFTTensor
+
+/// Sizes of a decoder-only language model.
+public struct ModelShape: Hashable, Sendable {
+  /// Tokens of the vocabulary, features of a row, blocks, and features of a row of keys (or values).
+  public let vocabularySize, hiddenSize, blockCount, keyValueWidth: Int
+  /// Longest context the model was trained on, in tokens.
+  public let maximumPositions: Int
+}
+
+/// Frozen weights of one kind, for reports.
+public struct WeightGroup: Hashable, Sendable, Codable {
+  /// For example `attention and MLP matrices`.
+  public let name: String
+  /// For example `nf4` or `bf16`.
+  public let storage: String
+  /// Bytes mapped from disk, and number of parameters.
+  public let bytes, parameters: Int
+}
+
+/// A decoder-only language model over frozen weights, with adapters in its linear layers.
+public protocol LanguageModel {
+  /// Its sizes.
+  var shape: ModelShape { get }
+  /// The output head: `[vocabulary, hidden]`.
+  var head: any FrozenMatrix { get }
+  /// All linear layers in the order of use.
+  var linears: [AdaptedLinear] { get }
+  /// What is frozen, by kind and storage.
+  var weightGroups: [WeightGroup] { get }
+  /// Rows after the final norm: [n, hidden]. `head · rowᵀ` are the logits.
+  ///
+  /// With `checkpointing`, every block keeps its input alone and runs again in backward.
+  func hidden(_ batch: TokenBatch, on tape: Tape, checkpointing: Bool, cache: KeyValueCache?) -> Variable
+}
+
+extension LanguageModel {
+  /// Logits of chosen rows, without gradient: [rows, vocabulary].
+  public func logits(_ batch: TokenBatch, cache: KeyValueCache? = nil, lastRowOnly: Bool = false) -> Tensor {
+    let rows = hidden(batch, on: Tape(isRecording: false), checkpointing: false, cache: cache).value
+    cache?.advance(by: batch.count)
+    return head.multiply(lastRowOnly ? rows.rows((batch.count - 1)..<batch.count) : rows)
+  }
+
+  /// An empty key/value cache for up to `capacity` tokens.
+  public func makeCache(capacity: Int) -> KeyValueCache {
+    KeyValueCache(layers: shape.blockCount, capacity: capacity, width: shape.keyValueWidth)
+  }
+}
