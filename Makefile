@@ -1,0 +1,32 @@
+# Two commands matter: `make demo` (README, first part) and `make test` (everything that CI runs).
+
+SWIFT ?= swift
+BUILD := $(SWIFT) build -c release
+
+.PHONY: help build demo test lint imports unit consumer clean
+
+help: ## What can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+build: ## The command, in .build/release/qpeft
+	$(BUILD) --product qpeft
+
+demo: ## Quantize a real model, fine-tune it, and see it answer better than before
+	bash Docs/Examples/requests/demo.sh
+
+test: lint imports unit consumer ## Everything that CI runs
+
+lint: ## Format of the Swift sources
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Docs/Examples
+
+imports: ## No target imports what it did not declare (Docs/Architecture.md)
+	$(BUILD) --build-tests --explicit-target-dependency-import-check error
+
+unit: imports ## All test targets, against the built command too
+	$(SWIFT) test -c release --skip-build --no-parallel
+
+consumer: ## A second package that depends on this one by a version tag
+	bash Docs/Examples/build.sh
+
+clean: ## Remove what was built
+	rm -rf .build .demo
