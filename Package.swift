@@ -76,7 +76,8 @@ let package = Package(
     room(
       "QPEFT",
       [
-        "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTQuantization", "QPEFTLayers",
+        "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTQuantization",
+        "QPEFTLayers",
         "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
       ]),
     room("QPEFTCommands", ["QPEFT", .product(name: "ArgumentParser", package: "swift-argument-parser")]),

@@ -48,7 +48,8 @@ extension Kernels {
     withScratch(qp_attention_scratch_bytes(shape.heads, shape.keyValueHeads, shape.head)) { scratch in
       cSegments(segments).withUnsafeBufferPointer {
         qp_attention(
-          out.baseAddress, logsumexp?.baseAddress, q.baseAddress, k.baseAddress, v.baseAddress, $0.baseAddress, $0.count, rows,
+          out.baseAddress, logsumexp?.baseAddress, q.baseAddress, k.baseAddress, v.baseAddress, $0.baseAddress,
+          $0.count, rows,
           shape.heads, shape.keyValueHeads, shape.head, shape.scale, scratch)
       }
     }

@@ -23,7 +23,8 @@ extension Kernels {
     if let dweight { check("rmsNormBackward dweight", dweight.count, d) }
     guard n > 0 else { return }
     qp_rms_norm_backward(
-      dx.baseAddress, dweight?.baseAddress, dy.baseAddress, x.baseAddress, inverseRMS.baseAddress, weight.baseAddress, n, d,
+      dx.baseAddress, dweight?.baseAddress, dy.baseAddress, x.baseAddress, inverseRMS.baseAddress, weight.baseAddress,
+      n, d,
       accumulate ? 1 : 0)
   }
 
@@ -59,17 +60,20 @@ extension Kernels {
 
   /// Losses of rows of logits `[n, vocabulary]`; with `gradientScale`, the logits become `scale · (softmax − one_hot)`.
   package static func crossEntropy(
-    logits: Output, losses: Output, argmax: UnsafeMutableBufferPointer<Int32>? = nil, labels: UnsafeBufferPointer<Int32>,
+    logits: Output, losses: Output, argmax: UnsafeMutableBufferPointer<Int32>? = nil,
+    labels: UnsafeBufferPointer<Int32>,
     vocabulary: Int, gradientScale: Float?
   ) {
     let n = labels.count
     check("crossEntropy logits", logits.count, n * vocabulary)
     check("crossEntropy losses", losses.count, n)
     if let argmax { check("crossEntropy argmax", argmax.count, n) }
-    precondition(labels.allSatisfy { $0 >= 0 && Int($0) < vocabulary }, "crossEntropy: a label is outside the vocabulary")
+    precondition(
+      labels.allSatisfy { $0 >= 0 && Int($0) < vocabulary }, "crossEntropy: a label is outside the vocabulary")
     guard n > 0 else { return }
     qp_cross_entropy(
-      logits.baseAddress, losses.baseAddress, argmax?.baseAddress, labels.baseAddress, gradientScale ?? 0, n, vocabulary,
+      logits.baseAddress, losses.baseAddress, argmax?.baseAddress, labels.baseAddress, gradientScale ?? 0, n,
+      vocabulary,
       gradientScale == nil ? 0 : 1)
   }
 }

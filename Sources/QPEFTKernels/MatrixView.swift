@@ -35,7 +35,8 @@ public struct MatrixView: @unchecked Sendable {
 
   /// Dense values, row-major. The buffer holds at least `rows * columns` numbers, aligned to one number.
   package init(dense values: UnsafeRawBufferPointer, storage: MatrixStorage, rows: Int, columns: Int) {
-    precondition(values.count >= rows * columns * storage.byteWidth, "values hold fewer than \(rows)x\(columns) numbers")
+    precondition(
+      values.count >= rows * columns * storage.byteWidth, "values hold fewer than \(rows)x\(columns) numbers")
     var matrix = qp_matrix()
     matrix.storage = storage.code
     matrix.rows = rows
@@ -82,7 +83,8 @@ public struct MatrixView: @unchecked Sendable {
   ) {
     precondition(codes.count >= (rows * columns + 1) / 2, "codes hold fewer than \(rows)x\(columns) numbers")
     precondition(levels.count >= 16, "16 levels needed")
-    precondition(block >= 32 && block <= 4096 && block & (block - 1) == 0, "block \(block) is not a power of two in 32...4096")
+    precondition(
+      block >= 32 && block <= 4096 && block & (block - 1) == 0, "block \(block) is not a power of two in 32...4096")
     var matrix = qp_matrix()
     matrix.storage = QP_Q4
     matrix.rows = rows

@@ -46,6 +46,7 @@ public struct RotaryEmbedding: Sendable {
     let shape: Shape = [positions.count, velocities.count]
     let flat = Array(angles)
     return RotationTable(
-      cosine: Tensor(shape, flat.map { cosf($0) }, in: .workspace), sine: Tensor(shape, flat.map { sinf($0) }, in: .workspace))
+      cosine: Tensor(shape, flat.map { cosf($0) }, in: .workspace),
+      sine: Tensor(shape, flat.map { sinf($0) }, in: .workspace))
   }
 }

@@ -15,7 +15,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     case .configuration(let key, let problem): "config.json: \(key): \(problem)"
     case .unsupportedArchitecture(let name, let supported):
       "architecture \(name) is not supported; supported: \(supported.joined(separator: ", "))"
-    case .unsupportedRopeScaling(let kind): "config.json: rope scaling \(kind) is not supported; supported: linear, llama3"
+    case .unsupportedRopeScaling(let kind):
+      "config.json: rope scaling \(kind) is not supported; supported: linear, llama3"
     case .shape(let tensor, let expected, let found): "\(tensor) has shape \(found), config.json says \(expected)"
     }
   }

@@ -28,7 +28,8 @@ public enum Models {
   ) throws -> any LanguageModel {
     let header: Header
     do { header = try JSONDecoder().decode(Header.self, from: config) } catch {
-      throw ModelError.configuration(key: "architectures", problem: "the file is not a JSON object with a list of names")
+      throw ModelError.configuration(
+        key: "architectures", problem: "the file is not a JSON object with a list of names")
     }
     let name = header.architectures?.first ?? header.model_type ?? "(none named)"
     guard let open = openers[name] else { throw ModelError.unsupportedArchitecture(name, supported: supported) }

@@ -24,7 +24,10 @@ struct OperationGradientTests {
   @Test func `frozen matrix with a low-rank update, same input and dropped-out input`() {
     let weight = DenseMatrix(random([9, 6], 3))
     let inputs = [random([4, 6], 1), random([2, 6], 2), random([9, 2], 3), random([4, 6], 4)]
-    #expect(gradientError(inputs) { $0[0].multiplied(by: weight, lowRank: $0[1], $0[2], scale: 1.5) + $0[3].multiplied(by: weight) } < bound)
+    #expect(
+      gradientError(inputs) {
+        $0[0].multiplied(by: weight, lowRank: $0[1], $0[2], scale: 1.5) + $0[3].multiplied(by: weight)
+      } < bound)
     #expect(
       gradientError(inputs) {
         $0[0].multiplied(by: weight, lowRank: $0[1], $0[2], scale: 1.5, droppedOut: $0[3])
@@ -63,7 +66,8 @@ struct OperationGradientTests {
   @Test func `head and cross-entropy, labelled rows alone`() {
     let head = DenseMatrix(random([50, 16], 3))
     let labels: [Int32] = [4, -100, 49, 0, -100]
-    #expect(gradientError([random([5, 16], 1)]) { $0[0].headCrossEntropy(head, labels: labels, normalizer: 3) } < bound)
+    #expect(
+      gradientError([random([5, 16], 1)]) { $0[0].headCrossEntropy(head, labels: labels, normalizer: 3) } < bound)
   }
 
   @Test func `checkpoint gives the gradients of its body, parameters included`() {

@@ -109,7 +109,8 @@ extension Variable {
   /// Cross-entropy of `self · headᵀ` against `labels` (−100: none), summed over labelled rows and divided by `normalizer`.
   public func headCrossEntropy(_ head: any FrozenMatrix, labels: [Int32], normalizer: Double) -> Variable {
     tape.apply(
-      HeadCrossEntropy(head: head, labels: labels, normalizer: normalizer, wantsGradient: tape.isRecording && needsGradient),
+      HeadCrossEntropy(
+        head: head, labels: labels, normalizer: normalizer, wantsGradient: tape.isRecording && needsGradient),
       [self])
   }
 }

@@ -13,7 +13,8 @@ struct GatedUnit: Operation {
   func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
     let (gate, up) = (inputs[0], inputs[1])
     var y = Tensor(uninitialized: gate.shape)
-    y.withMutableElements { y in gate.withElements { gate in up.withElements { Kernels.swiGLU(y, gate: gate, up: $0) } } }
+    y.withMutableElements { y in gate.withElements { gate in up.withElements { Kernels.swiGLU(y, gate: gate, up: $0) } }
+    }
     return (y, Saved(gate: gate, up: up))
   }
 

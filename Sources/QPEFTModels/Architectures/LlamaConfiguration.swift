@@ -2,14 +2,22 @@ public import QPEFTLayers
 
 /// The part of `config.json` that a Llama model is built from; the keys are transformers'.
 public struct LlamaConfiguration: Hashable, Sendable, Decodable {
-  public let vocabularySize, hiddenSize, intermediateSize, blockCount, heads, keyValueHeads, head: Int
+  /// `vocab_size`, `hidden_size`, `intermediate_size`, `num_hidden_layers`.
+  public let vocabularySize, hiddenSize, intermediateSize, blockCount: Int
+  /// `num_attention_heads`, `num_key_value_heads`, `head_dim`.
+  public let heads, keyValueHeads, head: Int
+  /// `max_position_embeddings`.
   public let maximumPositions: Int
+  /// `rms_norm_eps`, `rope_theta`.
   public let normEpsilon, ropeTheta: Float
+  /// `rope_scaling` or `rope_parameters`.
   public let ropeScaling: RotaryEmbedding.Scaling
+  /// `attention_bias`, `mlp_bias`, `tie_word_embeddings`.
   public let hasAttentionBias, hasMLPBias, tiesHead: Bool
 
   private enum Key: String, CodingKey {
-    case vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, num_key_value_heads, head_dim
+    case vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, num_key_value_heads,
+      head_dim
     case max_position_embeddings, rms_norm_eps, rope_theta, rope_scaling, rope_parameters, hidden_act
     case attention_bias, mlp_bias, tie_word_embeddings
   }
@@ -61,7 +69,8 @@ public struct LlamaConfiguration: Hashable, Sendable, Decodable {
     tiesHead = try flag(.tie_word_embeddings)
 
     guard heads % keyValueHeads == 0 else {
-      throw ModelError.configuration(key: "num_key_value_heads", problem: "\(keyValueHeads) does not divide \(heads) heads")
+      throw ModelError.configuration(
+        key: "num_key_value_heads", problem: "\(keyValueHeads) does not divide \(heads) heads")
     }
     guard head % 2 == 0, head <= 1024 else {
       throw ModelError.configuration(key: "head_dim", problem: "\(head) is not an even number up to 1024")
