@@ -1,0 +1,116 @@
+/// One table of leaves per instruction set. Drivers block and thread; leaves run on one core and know nothing of threads.
+/// Adding a processor: write the leaves, fill one table, add one line to dispatch.c. Every kernel test then runs over it.
+#ifndef QP_KERNEL_SET_H
+#define QP_KERNEL_SET_H
+
+#include "include/qpeft_kernels.h"
+
+enum {
+  QP_KC = 256,      // depth of a packed panel: a strip of tokens and a panel of weights stay in the nearest cache
+  QP_MC = 384,      // tokens packed at a time; a decoded panel is used for that many
+  QP_GROUP = 256,   // weight rows (or columns) a task decodes at a time: 256 KiB in the second cache
+  QP_MAX_MR = 16,   // bounds over all sets, so that the size of scratch does not depend on the set in use
+  QP_MAX_NR = 32,
+  QP_FEW_MAX = 8,   // most tokens that the decode-and-dot path takes
+};
+
+/// How codes are found: `bounds` ascending, code = order[number of bounds below the value].
+typedef struct {
+  float bounds[15];
+  uint8_t order[16];
+} qp_q4_rule;
+
+typedef struct qp_kernel_set {
+  const char *name;
+  int (*supported)(void);
+
+  // ---- products. A strip of A is [kc][mr], a panel of B is [kc][nr]; both padded with zeros.
+  size_t mr, nr;
+  /// c[m, n] (+)= strip · panel, with m <= mr, n <= nr.
+  void (*gemm_tile)(float *c, size_t ldc, const float *a, const float *b, size_t kc, size_t m, size_t n, int accumulate);
+  /// dst[kc][width] from `valid` rows of length kc (src[i * ld + k]).
+  void (*pack_transposed)(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc);
+  /// dst[kc][width] from kc rows of length `valid` (src[k * ld + i]).
+  void (*pack_straight)(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc);
+  /// dst[kc][nr] from W[row ..< row + rows, column ..< column + kc]: the panel of x · Wᵀ.
+  void (*pack_weight_rows)(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc);
+  /// dst[kc][nr] from W[row ..< row + kc, column ..< column + columns]: the panel of dy · W.
+  void (*pack_weight_columns)(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns);
+
+  // ---- few tokens (n <= QP_FEW_MAX): decode in registers, no packing. NULL, or 0 from `few_takes`: packed path.
+  int (*few_takes)(const qp_matrix *w, size_t n, int transposed);
+  /// x of one token in the order in which codes unpack; `count` = columns.
+  void (*few_arrange)(float *dst, const float *x, const qp_matrix *w);
+  /// y[n, ldy][row ..< row + rows] (+)= arranged x · Wᵀ.
+  void (*few_rows)(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
+                   int accumulate);
+  /// dx[n, columns][column ..< column + columns] (+)= dy · W; column a multiple of 64.
+  void (*few_columns)(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
+                      int accumulate);
+
+  // ---- codecs
+  /// y[count] = levels[code] * scale; element 0 is the high nibble of codes[0].
+  void (*decode_q4)(float *y, const uint8_t *codes, const float *levels, float scale, size_t count);
+  void (*decode_f16)(float *y, const uint16_t *x, size_t count);
+  void (*decode_bf16)(float *y, const uint16_t *x, size_t count);
+  /// codes of clamp(x * inverse, -1, 1), packed two a byte; count even.
+  void (*encode_q4)(uint8_t *codes, const float *x, float inverse, const qp_q4_rule *rule, size_t count);
+  /// max |x|; NaN if there is one.
+  float (*max_abs)(const float *x, size_t count);
+
+  // ---- rows
+  float (*row_max)(const float *x, size_t count);
+  /// x = exp(scale * x - shift) in place, or only the sum (y NULL); returns the sum.
+  double (*exp_sum)(float *y, const float *x, float scale, float shift, size_t count);
+  /// s = p = exp(scale * s - lse) in place; ds = p * (ds - delta) * scale in place.
+  void (*softmax_backward)(float *s, float *ds, float scale, float lse, float delta, size_t count);
+  float (*rms_norm)(float *y, const float *x, const float *weight, float eps, size_t d);
+  void (*rms_norm_backward)(float *dx, const float *dy, const float *x, float inverse_rms, const float *weight, size_t d,
+                            int accumulate);
+  void (*rotate)(float *x, const float *cosine, const float *sine, size_t half, int inverse);
+  void (*swiglu)(float *y, const float *gate, const float *up, size_t count);
+  void (*swiglu_backward)(float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count);
+
+  // ---- vectors
+  void (*add)(float *y, const float *a, const float *b, size_t count);
+  void (*axpy)(float *y, const float *x, float scale, size_t count);
+  void (*scale)(float *y, float scale, size_t count);
+  void (*multiply)(float *y, const float *a, const float *b, size_t count);
+  /// y += a * b * scale, element by element.
+  void (*multiply_add)(float *y, const float *a, const float *b, float scale, size_t count);
+  double (*dot)(const float *a, const float *b, size_t count);
+  void (*dropout)(float *y, const float *x, float p, uint64_t seed, uint32_t step, uint32_t site, size_t first,
+                  size_t count);
+  void (*uniform)(float *y, uint64_t seed, uint32_t step, uint32_t site, size_t first, size_t count);
+  void (*adamw)(float *p, float *m, float *v, const float *gradient, const float *constants, size_t count);
+} qp_kernel_set;
+
+/// Constants of one AdamW step, in the order in which `adamw` reads them.
+enum { QP_ADAM_GRADIENT_SCALE, QP_ADAM_DECAY, QP_ADAM_BETA1_REST, QP_ADAM_BETA2, QP_ADAM_BETA2_REST, QP_ADAM_STEP,
+       QP_ADAM_INVERSE_ROOT, QP_ADAM_EPS, QP_ADAM_COUNT };
+
+const qp_kernel_set *qp_kernels(void);  // the set in use
+
+extern const qp_kernel_set qp_kernels_reference;
+extern const qp_kernel_set qp_kernels_avx2;
+extern const qp_kernel_set qp_kernels_avx512;
+
+/// scale(b) of a QP_Q4 matrix.
+#pragma clang fp contract(off)
+static inline float qp_block_scale(const qp_matrix *w, size_t b) {
+#pragma clang fp contract(off)
+  if (w->absmax) return w->absmax[b];
+  float scaled = w->nested_map[w->absmax_codes[b]] * w->nested_absmax[b / w->nested_block];
+  return scaled + w->nested_offset;
+}
+#pragma clang fp contract(on)
+
+/// Any elements of any matrix, through the decoders of `set`. Right for every alignment of rows and blocks.
+void qp_decode_run(const qp_kernel_set *set, float *y, const qp_matrix *w, size_t first, size_t count);
+/// The packers for any shape, through qp_decode_run.
+void qp_pack_weight_rows_any(const qp_kernel_set *set, float *dst, const qp_matrix *w, size_t row, size_t rows,
+                             size_t column, size_t kc);
+void qp_pack_weight_columns_any(const qp_kernel_set *set, float *dst, const qp_matrix *w, size_t row, size_t kc,
+                                size_t column, size_t columns);
+
+#endif

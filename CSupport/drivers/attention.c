@@ -1,0 +1,136 @@
+/// Causal grouped-query attention, forward. A task is one tile of queries of all heads that share one key/value head: keys and
+/// values are packed once for the whole group. Scores live in one tile; softmax runs along the keys (Milakov and Gimelshein
+/// 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135).
+#include <math.h>
+#include <string.h>
+
+#include "drivers/attention.h"
+#include "threads/parallel.h"
+
+enum { QP_GROUP_ROWS = 192 };  // rows of a task: queries x heads of the group, about
+
+typedef struct {
+  const qp_kernel_set *set;
+  float *out, *logsumexp;
+  const float *q, *k, *v;
+  const qp_segment *segments;
+  size_t segment_count, rows, heads, kv_heads, head, queries;  // queries: of one tile
+  float scale;
+  float *scratch;
+  size_t scratch_floats;
+} attention;
+
+static size_t queries_of(size_t group) {
+  size_t queries = QP_GROUP_ROWS / group;
+  return queries < 8 ? 8 : queries;
+}
+
+// Per worker: strips of q, panels of k and v, scores, strips of scores, sums, maxima and totals.
+typedef struct {
+  float *q, *k, *v, *scores, *strips, *sums, *maxima;
+  double *totals;
+} tile_memory;
+
+static size_t tile_floats(size_t m, size_t head) {
+  size_t rows = qp_ceil(m, QP_MAX_MR * 3), wide = qp_ceil(head, QP_MAX_NR);
+  return rows * head + QP_TILE_PADDED * head + QP_TILE_PADDED * wide + 2 * rows * QP_TILE_PADDED + rows * head + 4 * rows + 64;
+}
+
+static tile_memory tile_memory_at(float *at, size_t m, size_t head) {
+  size_t rows = qp_ceil(m, QP_MAX_MR * 3), wide = qp_ceil(head, QP_MAX_NR);
+  tile_memory t;
+  t.totals = (double *)at, at += 2 * rows;
+  t.q = at, at += rows * head;
+  t.k = at, at += QP_TILE_PADDED * head;
+  t.v = at, at += QP_TILE_PADDED * wide;
+  t.scores = at, at += rows * QP_TILE_PADDED;
+  t.strips = at, at += rows * QP_TILE_PADDED;
+  t.sums = at, at += rows * head;
+  t.maxima = at;
+  return t;
+}
+
+// Softmax of one row of a tile: scores become exp(scale * s - maximum); returns by what earlier sums shrink.
+static float softmax_row(const attention *a, float *row, size_t valid, float *maximum, double *total) {
+  float most = a->set->row_max(row, valid) * a->scale, before = *maximum;
+  most = most > before ? most : before;
+  float shrink = before == -INFINITY ? 0 : expf(before - most);
+  *total = *total * shrink + a->set->exp_sum(row, row, a->scale, most, valid);
+  *maximum = most;
+  return shrink;
+}
+
+static void attend(const attention *a, const qp_segment *s, size_t kv, size_t first, tile_memory t) {
+  const qp_kernel_set *set = a->set;
+  size_t group = a->heads / a->kv_heads, head = a->head, mr = set->mr, nr = set->nr;
+  size_t queries = qp_least(s->query_count - first, a->queries), m = queries * group;
+  size_t q_stride = a->heads * head, kv_stride = a->kv_heads * head;
+  const float *q = a->q + (s->query_start + first) * q_stride + kv * group * head;
+  const float *k = a->k + s->key_start * kv_stride + kv * head, *v = a->v + s->key_start * kv_stride + kv * head;
+  // Row r of the task is query r / group, head r % group of the group: such rows lie head after head in q.
+  for (size_t i = 0; i < m; i++) {
+    memcpy(t.sums + i * head, q + i / group * q_stride + i % group * head, head * sizeof(float));
+    t.maxima[i] = -INFINITY, t.totals[i] = 0;
+  }
+  qp_pack_rows(set, t.q, t.sums, head, m, mr, head);
+  size_t keys = qp_visible(s, first + queries - 1);
+  for (size_t start = 0; start < keys; start += QP_TILE) {
+    size_t count = qp_least(keys - start, QP_TILE), ld = QP_TILE_PADDED;
+    qp_pack_rows(set, t.k, k + start * kv_stride, kv_stride, count, nr, head);
+    qp_pack_columns(set, t.v, v + start * kv_stride, kv_stride, head, nr, count);
+    for (size_t i = 0; i < m; i += mr) {
+      size_t rows = qp_least(m - i, mr), last = qp_visible(s, first + (i + rows - 1) / group);
+      if (last <= start) continue;  // this strip sees nothing of the tile
+      size_t depth = qp_least(last - start, count);
+      float *scores = t.scores + i * ld;
+      qp_tiles(set, scores, ld, t.q + i * head, t.k, head, rows, depth, 0);
+      for (size_t r = 0; r < rows; r++) {
+        size_t visible = qp_visible(s, first + (i + r) / group);
+        size_t valid = visible <= start ? 0 : qp_least(visible - start, depth);
+        float *row = scores + r * ld;
+        for (size_t c = valid; c < depth; c++) row[c] = 0;
+        if (valid == 0) continue;
+        float shrink = softmax_row(a, row, valid, t.maxima + i + r, t.totals + i + r);
+        if (start > 0 && shrink != 1) set->scale(t.sums + (i + r) * head, shrink, head);
+      }
+      set->pack_transposed(t.strips, scores, ld, rows, mr, depth);
+      for (size_t c = 0; c < head; c += nr)
+        set->gemm_tile(t.sums + i * head + c, head, t.strips, t.v + c * count, depth, rows, qp_least(head - c, nr), start > 0);
+    }
+  }
+  for (size_t i = 0; i < m; i++) {
+    size_t row = s->query_start + first + i / group, h = kv * group + i % group;
+    float *out = a->out + row * q_stride + h * head;
+    set->scale(t.sums + i * head, (float)(1 / t.totals[i]), head);
+    memcpy(out, t.sums + i * head, head * sizeof(float));
+    if (a->logsumexp) a->logsumexp[h * a->rows + row] = (float)(t.maxima[i] + log(t.totals[i]));
+  }
+}
+
+static size_t tiles_of(const attention *a, const qp_segment *s) { return (s->query_count + a->queries - 1) / a->queries; }
+
+static void attend_task(void *context, size_t index, size_t worker) {
+  const attention *a = context;
+  size_t group = a->heads / a->kv_heads;
+  tile_memory t = tile_memory_at(a->scratch + worker * a->scratch_floats, a->queries * group, a->head);
+  const qp_segment *s = a->segments;
+  while (index >= tiles_of(a, s) * a->kv_heads) index -= tiles_of(a, s++) * a->kv_heads;
+  size_t tile = tiles_of(a, s) - 1 - index / a->kv_heads;  // the last tiles see most keys: they go first
+  attend(a, s, index % a->kv_heads, tile * a->queries, t);
+}
+
+void qp_attention(float *out, float *logsumexp, const float *q, const float *k, const float *v, const qp_segment *segments,
+                  size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, void *scratch) {
+  attention a = {.set = qp_kernels(), .out = out, .logsumexp = logsumexp, .q = q, .k = k, .v = v, .segments = segments,
+                 .segment_count = segment_count, .rows = rows, .heads = heads, .kv_heads = kv_heads, .head = head,
+                 .queries = queries_of(heads / kv_heads), .scale = scale, .scratch = scratch};
+  a.scratch_floats = qp_ceil(tile_floats(a.queries * (heads / kv_heads), head), 16);
+  size_t tasks = 0;
+  for (size_t i = 0; i < segment_count; i++) tasks += tiles_of(&a, segments + i) * kv_heads;
+  qp_parallel_for(tasks, attend_task, &a);
+}
+
+size_t qp_attention_scratch_bytes(size_t heads, size_t kv_heads, size_t head) {
+  size_t group = heads / kv_heads;
+  return qp_worker_limit() * qp_ceil(tile_floats(queries_of(group) * group, head), 16) * sizeof(float);
+}

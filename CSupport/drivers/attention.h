@@ -1,0 +1,42 @@
+/// Shared by the two directions of attention: tile sizes, products of packed tiles, what a query sees.
+#ifndef QP_ATTENTION_H
+#define QP_ATTENTION_H
+
+#include "dispatch/kernel_set.h"
+
+// 96 rows are whole strips of 6 and 12 and whole panels of 16 and 32.
+enum { QP_TILE = 96, QP_TILE_PADDED = 96 + QP_MAX_NR };
+
+static inline size_t qp_least(size_t a, size_t b) { return a < b ? a : b; }
+static inline size_t qp_ceil(size_t count, size_t unit) { return (count + unit - 1) / unit * unit; }
+
+/// How many of the segment's keys its query `j` sees.
+static inline size_t qp_visible(const qp_segment *s, size_t j) { return s->key_count - s->query_count + j + 1; }
+
+static inline void qp_pack(void (*packer)(float *, const float *, size_t, size_t, size_t, size_t), float *dst,
+                           const float *src, size_t step, size_t ld, size_t count, size_t width, size_t kc) {
+  for (size_t i = 0; i < count; i += width) packer(dst + i * kc, src + i * step, ld, qp_least(count - i, width), width, kc);
+}
+
+/// Strips (or panels) of `count` rows of length kc.
+static inline void qp_pack_rows(const qp_kernel_set *set, float *dst, const float *src, size_t ld, size_t count,
+                                size_t width, size_t kc) {
+  qp_pack(set->pack_transposed, dst, src, ld, ld, count, width, kc);
+}
+
+/// Strips (or panels) of `count` columns of kc rows.
+static inline void qp_pack_columns(const qp_kernel_set *set, float *dst, const float *src, size_t ld, size_t count,
+                                   size_t width, size_t kc) {
+  qp_pack(set->pack_straight, dst, src, 1, ld, count, width, kc);
+}
+
+/// c[m, n] (+)= strips · panels.
+static inline void qp_tiles(const qp_kernel_set *set, float *c, size_t ldc, const float *strips, const float *panels,
+                            size_t kc, size_t m, size_t n, int accumulate) {
+  for (size_t i = 0; i < m; i += set->mr)
+    for (size_t j = 0; j < n; j += set->nr)
+      set->gemm_tile(c + i * ldc + j, ldc, strips + i * kc, panels + j * kc, kc, qp_least(m - i, set->mr),
+                     qp_least(n - j, set->nr), accumulate);
+}
+
+#endif

@@ -1,0 +1,148 @@
+/// Causal grouped-query attention, backward. Scores are computed again tile by tile from logsumexp. A task owns some key tiles
+/// of one key/value head, so dk and dv have one writer; the parts of dq that different key tiles give are kept apart and
+/// added in order at the end. How many parts there are depends on shapes alone.
+#include <math.h>
+#include <string.h>
+
+#include "drivers/attention.h"
+#include "threads/parallel.h"
+
+typedef struct {
+  const qp_kernel_set *set;
+  float *dq, *dk, *dv, *delta, *partial;
+  const float *dout, *out, *logsumexp, *q, *k, *v;
+  const qp_segment *segments;
+  size_t segment_count, rows, heads, kv_heads, head, parts;
+  float scale;
+  float *scratch;
+  size_t scratch_floats;
+} attention;
+
+static size_t parts_of(size_t kv_heads) { return kv_heads < 8 ? 4 : kv_heads < 16 ? 2 : 1; }
+
+static size_t tile_floats(size_t head) {
+  size_t wide = qp_ceil(head, QP_MAX_NR);
+  return 4 * QP_TILE_PADDED * head + 3 * QP_TILE_PADDED * wide + 3 * QP_TILE_PADDED * QP_TILE_PADDED;
+}
+
+// rows of `a` times rows of `b`, per head: what softmax's backward subtracts.
+static void delta_task(void *context, size_t row, size_t worker) {
+  (void)worker;
+  const attention *a = context;
+  for (size_t h = 0; h < a->heads; h++) {
+    size_t at = (row * a->heads + h) * a->head;
+    a->delta[h * a->rows + row] = (float)a->set->dot(a->dout + at, a->out + at, a->head);
+  }
+}
+
+typedef struct {
+  float *k_panels, *v_panels, *q_strips, *dout_strips;  // [head] deep
+  float *k_wide, *q_wide, *dout_wide;                   // panels over the head
+  float *p, *ds, *strips;
+} tile_memory;
+
+static tile_memory tile_memory_at(float *at, size_t head) {
+  size_t deep = QP_TILE_PADDED * head, wide = QP_TILE_PADDED * qp_ceil(head, QP_MAX_NR), square = QP_TILE_PADDED * QP_TILE_PADDED;
+  tile_memory t;
+  t.k_panels = at, at += deep;
+  t.v_panels = at, at += deep;
+  t.q_strips = at, at += deep;
+  t.dout_strips = at, at += deep;
+  t.k_wide = at, at += wide;
+  t.q_wide = at, at += wide;
+  t.dout_wide = at, at += wide;
+  t.p = at, at += square;
+  t.ds = at, at += square;
+  t.strips = at;
+  return t;
+}
+
+// One tile of keys [start, +count) against one tile of queries [first, +queries) of one head.
+static void one_tile(const attention *a, const qp_segment *s, size_t kv, size_t h, size_t start, size_t count, size_t first,
+                     size_t queries, float *dq, tile_memory t) {
+  const qp_kernel_set *set = a->set;
+  size_t head = a->head, mr = set->mr, nr = set->nr, ld = QP_TILE_PADDED;
+  size_t q_stride = a->heads * head, kv_stride = a->kv_heads * head, row = s->query_start + first;
+  const float *q = a->q + row * q_stride + h * head, *dout = a->dout + row * q_stride + h * head;
+  qp_pack_rows(set, t.q_strips, q, q_stride, queries, mr, head);
+  qp_pack_rows(set, t.dout_strips, dout, q_stride, queries, mr, head);
+  qp_pack_columns(set, t.q_wide, q, q_stride, head, nr, queries);
+  qp_pack_columns(set, t.dout_wide, dout, q_stride, head, nr, queries);
+  qp_tiles(set, t.p, ld, t.q_strips, t.k_panels, head, queries, count, 0);
+  qp_tiles(set, t.ds, ld, t.dout_strips, t.v_panels, head, queries, count, 0);
+  for (size_t j = 0; j < queries; j++) {
+    size_t visible = qp_visible(s, first + j), valid = visible <= start ? 0 : qp_least(visible - start, count);
+    float *p = t.p + j * ld, *ds = t.ds + j * ld;
+    set->softmax_backward(p, ds, a->scale, a->logsumexp[h * a->rows + row + j], a->delta[h * a->rows + row + j], valid);
+    for (size_t c = valid; c < count; c++) p[c] = ds[c] = 0;
+  }
+  size_t at = (s->key_start + start) * kv_stride + kv * head;
+  qp_pack_columns(set, t.strips, t.p, ld, count, mr, queries);
+  qp_tiles(set, a->dv + at, kv_stride, t.strips, t.dout_wide, queries, count, head, 1);
+  qp_pack_columns(set, t.strips, t.ds, ld, count, mr, queries);
+  qp_tiles(set, a->dk + at, kv_stride, t.strips, t.q_wide, queries, count, head, 1);
+  qp_pack_rows(set, t.strips, t.ds, ld, queries, mr, count);
+  qp_tiles(set, dq + row * q_stride + h * head, q_stride, t.strips, t.k_wide, count, queries, head, 1);
+}
+
+static void backward_task(void *context, size_t index, size_t worker) {
+  const attention *a = context;
+  size_t part = index / (a->segment_count * a->kv_heads), rest = index % (a->segment_count * a->kv_heads);
+  const qp_segment *s = a->segments + rest / a->kv_heads;
+  size_t kv = rest % a->kv_heads, group = a->heads / a->kv_heads, head = a->head;
+  size_t q_stride = a->heads * head, kv_stride = a->kv_heads * head;
+  tile_memory t = tile_memory_at(a->scratch + worker * a->scratch_floats, head);
+  float *dq = part == 0 ? a->dq : a->partial + (part - 1) * a->rows * q_stride;
+  for (size_t j = 0; j < s->query_count; j++)
+    memset(dq + (s->query_start + j) * q_stride + kv * group * head, 0, group * head * sizeof(float));
+  for (size_t start = part * QP_TILE; start < s->key_count; start += a->parts * QP_TILE) {
+    size_t count = qp_least(s->key_count - start, QP_TILE);
+    const float *k = a->k + (s->key_start + start) * kv_stride + kv * head;
+    const float *v = a->v + (s->key_start + start) * kv_stride + kv * head;
+    for (size_t i = 0; i < count; i++) {
+      memset(a->dk + (s->key_start + start + i) * kv_stride + kv * head, 0, head * sizeof(float));
+      memset(a->dv + (s->key_start + start + i) * kv_stride + kv * head, 0, head * sizeof(float));
+    }
+    qp_pack_rows(a->set, t.k_panels, k, kv_stride, count, a->set->nr, head);
+    qp_pack_rows(a->set, t.v_panels, v, kv_stride, count, a->set->nr, head);
+    qp_pack_columns(a->set, t.k_wide, k, kv_stride, head, a->set->nr, count);
+    for (size_t h = kv * group; h < (kv + 1) * group; h++)
+      for (size_t first = 0; first < s->query_count; first += QP_TILE) {
+        size_t queries = qp_least(s->query_count - first, QP_TILE);
+        if (qp_visible(s, first + queries - 1) > start) one_tile(a, s, kv, h, start, count, first, queries, dq, t);
+      }
+  }
+}
+
+static void sum_task(void *context, size_t index, size_t worker) {
+  (void)worker;
+  const attention *a = context;
+  size_t width = a->heads * a->head;
+  const qp_segment *s = a->segments + index;
+  for (size_t part = 1; part < a->parts; part++) {
+    size_t at = s->query_start * width;
+    if (part * QP_TILE < s->key_count)
+      a->set->add(a->dq + at, a->dq + at, a->partial + (part - 1) * a->rows * width + at, s->query_count * width);
+  }
+}
+
+void qp_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *out, const float *logsumexp,
+                           const float *q, const float *k, const float *v, const qp_segment *segments, size_t segment_count,
+                           size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, void *scratch) {
+  attention a = {.set = qp_kernels(), .dq = dq, .dk = dk, .dv = dv, .dout = dout, .out = out, .logsumexp = logsumexp, .q = q,
+                 .k = k, .v = v, .segments = segments, .segment_count = segment_count, .rows = rows, .heads = heads,
+                 .kv_heads = kv_heads, .head = head, .parts = parts_of(kv_heads), .scale = scale};
+  a.delta = scratch;
+  a.partial = a.delta + qp_ceil(rows * heads, 16);
+  a.scratch = a.partial + qp_ceil((a.parts - 1) * rows * heads * head, 16);
+  a.scratch_floats = qp_ceil(tile_floats(head), 16);
+  qp_parallel_for(rows, delta_task, &a);
+  qp_parallel_for(segment_count * kv_heads * a.parts, backward_task, &a);
+  qp_parallel_for(segment_count, sum_task, &a);
+}
+
+size_t qp_attention_backward_scratch_bytes(size_t rows, size_t heads, size_t kv_heads, size_t head) {
+  size_t floats = qp_ceil(rows * heads, 16) + qp_ceil((parts_of(kv_heads) - 1) * rows * heads * head, 16) +
+                  qp_worker_limit() * qp_ceil(tile_floats(head), 16);
+  return floats * sizeof(float);
+}

@@ -1,0 +1,82 @@
+/// Decoding of any run of any matrix, rows of an embedding, and the packers that work for every alignment.
+#include <string.h>
+
+#include "dispatch/kernel_set.h"
+#include "threads/parallel.h"
+
+static void decode_q4_run(const qp_kernel_set *set, float *y, const qp_matrix *w, size_t first, size_t count) {
+  const uint8_t *codes = w->values;
+  if (count && first % 2) {  // a row that begins in the middle of a byte
+    *y++ = w->levels[codes[first / 2] & 15] * qp_block_scale(w, first / w->block);
+    first++, count--;
+  }
+  while (count) {
+    size_t b = first / w->block, run = (b + 1) * w->block - first;
+    if (run > count) run = count;
+    set->decode_q4(y, codes + first / 2, w->levels, qp_block_scale(w, b), run);
+    y += run, first += run, count -= run;
+  }
+}
+
+void qp_decode_run(const qp_kernel_set *set, float *y, const qp_matrix *w, size_t first, size_t count) {
+  switch (w->storage) {
+    case QP_F32: memcpy(y, (const float *)w->values + first, count * sizeof(float)); break;
+    case QP_F16: set->decode_f16(y, (const uint16_t *)w->values + first, count); break;
+    case QP_BF16: set->decode_bf16(y, (const uint16_t *)w->values + first, count); break;
+    case QP_Q4: decode_q4_run(set, y, w, first, count); break;
+  }
+}
+
+void qp_pack_weight_rows_any(const qp_kernel_set *set, float *dst, const qp_matrix *w, size_t row, size_t rows,
+                             size_t column, size_t kc) {
+  float decoded[QP_MAX_NR * 64];
+  for (size_t k = 0; k < kc; k += 64) {
+    size_t depth = kc - k < 64 ? kc - k : 64;
+    for (size_t r = 0; r < rows; r++) qp_decode_run(set, decoded + r * 64, w, (row + r) * w->columns + column + k, depth);
+    set->pack_transposed(dst + k * set->nr, decoded, 64, rows, set->nr, depth);
+  }
+}
+
+void qp_pack_weight_columns_any(const qp_kernel_set *set, float *dst, const qp_matrix *w, size_t row, size_t kc,
+                                size_t column, size_t columns) {
+  for (size_t k = 0; k < kc; k++) {
+    qp_decode_run(set, dst + k * set->nr, w, (row + k) * w->columns + column, columns);
+    for (size_t i = columns; i < set->nr; i++) dst[k * set->nr + i] = 0;
+  }
+}
+
+enum { PIECE = 16384 };
+
+typedef struct {
+  const qp_kernel_set *set;
+  float *y;
+  const qp_matrix *w;
+  const int32_t *ids;
+  size_t first, count, part;
+} decode_job;
+
+static void decode_task(void *context, size_t i, size_t worker) {
+  (void)worker;
+  decode_job *j = context;
+  size_t at = i * PIECE;
+  qp_decode_run(j->set, j->y + at, j->w, j->first + at, j->count - at < PIECE ? j->count - at : PIECE);
+}
+
+void qp_matrix_decode(float *y, const qp_matrix *w, size_t first, size_t count) {
+  qp_parallel_for((count + PIECE - 1) / PIECE, decode_task,
+                  &(decode_job){.set = qp_kernels(), .y = y, .w = w, .first = first, .count = count});
+}
+
+static void gather_task(void *context, size_t i, size_t worker) {
+  (void)worker;
+  decode_job *j = context;
+  size_t columns = j->w->columns, end = (i + 1) * j->part < j->count ? (i + 1) * j->part : j->count;
+  for (size_t at = i * j->part; at < end; at++)
+    qp_decode_run(j->set, j->y + at * columns, j->w, (size_t)j->ids[at] * columns, columns);
+}
+
+void qp_gather_rows(float *y, const qp_matrix *w, const int32_t *ids, size_t n) {
+  size_t part = w->columns < PIECE ? PIECE / (w->columns ? w->columns : 1) : 1;
+  qp_parallel_for((n + part - 1) / part, gather_task,
+                  &(decode_job){.set = qp_kernels(), .y = y, .w = w, .ids = ids, .count = n, .part = part});
+}

@@ -1,0 +1,132 @@
+/// Norms, rotation, gated units, cross entropy: one task takes some whole rows.
+#include <math.h>
+
+#include "dispatch/kernel_set.h"
+#include "threads/parallel.h"
+
+enum { ELEMENTS = 16384, COLUMNS = 128 };
+
+typedef struct {
+  const qp_kernel_set *set;
+  float *y, *y2;
+  const float *x, *dy, *weight, *inverse_rms, *cosine, *sine;
+  const int32_t *ids;
+  int32_t *argmax;
+  float scale;
+  size_t n, d, part, heads, head;
+  int flag;
+} row_job;
+
+static size_t rows_per_task(size_t d) { return d < ELEMENTS ? ELEMENTS / (d ? d : 1) : 1; }
+static size_t tasks_of(size_t n, size_t part) { return (n + part - 1) / part; }
+static size_t end_of(const row_job *j, size_t i) { return (i + 1) * j->part < j->n ? (i + 1) * j->part : j->n; }
+
+static void rms_norm_task(void *context, size_t i, size_t worker) {
+  (void)worker;
+  row_job *j = context;
+  for (size_t row = i * j->part; row < end_of(j, i); row++)
+    j->y2[row] = j->set->rms_norm(j->y + row * j->d, j->x + row * j->d, j->weight, j->scale, j->d);
+}
+
+void qp_rms_norm(float *y, float *inverse_rms, const float *x, const float *weight, float eps, size_t n, size_t d) {
+  size_t part = rows_per_task(d);
+  qp_parallel_for(tasks_of(n, part), rms_norm_task,
+                  &(row_job){.set = qp_kernels(), .y = y, .y2 = inverse_rms, .x = x, .weight = weight, .scale = eps, .n = n,
+                             .d = d, .part = part});
+}
+
+static void rms_norm_backward_task(void *context, size_t i, size_t worker) {
+  (void)worker;
+  row_job *j = context;
+  for (size_t row = i * j->part; row < end_of(j, i); row++)
+    j->set->rms_norm_backward(j->y + row * j->d, j->dy + row * j->d, j->x + row * j->d, j->inverse_rms[row], j->weight,
+                              j->d, j->flag);
+}
+
+// Each task owns some columns and takes the rows in order.
+static void rms_norm_weight_task(void *context, size_t i, size_t worker) {
+  (void)worker;
+  row_job *j = context;
+  size_t first = i * COLUMNS, count = j->d - first < COLUMNS ? j->d - first : COLUMNS;
+  for (size_t row = 0; row < j->n; row++)
+    j->set->multiply_add(j->y + first, j->dy + row * j->d + first, j->x + row * j->d + first, j->inverse_rms[row], count);
+}
+
+void qp_rms_norm_backward(float *dx, float *dweight, const float *dy, const float *x, const float *inverse_rms,
+                          const float *weight, size_t n, size_t d, int accumulate) {
+  size_t part = rows_per_task(d);
+  row_job job = {.set = qp_kernels(), .y = dx, .dy = dy, .x = x, .inverse_rms = inverse_rms, .weight = weight, .n = n,
+                 .d = d, .part = part, .flag = accumulate};
+  qp_parallel_for(tasks_of(n, part), rms_norm_backward_task, &job);
+  job.y = dweight;
+  if (dweight) qp_parallel_for((d + COLUMNS - 1) / COLUMNS, rms_norm_weight_task, &job);
+}
+
+static void rotate_task(void *context, size_t i, size_t worker) {
+  (void)worker;
+  row_job *j = context;
+  size_t half = j->head / 2;
+  for (size_t row = i * j->part; row < end_of(j, i); row++)
+    for (size_t head = 0; head < j->heads; head++)
+      j->set->rotate(j->y + (row * j->heads + head) * j->head, j->cosine + (size_t)j->ids[row] * half,
+                     j->sine + (size_t)j->ids[row] * half, half, j->flag);
+}
+
+void qp_rotate(float *x, const float *cosine, const float *sine, const int32_t *positions, size_t n, size_t heads, size_t head,
+               int inverse) {
+  size_t part = rows_per_task(heads * head);
+  qp_parallel_for(tasks_of(n, part), rotate_task,
+                  &(row_job){.set = qp_kernels(), .y = x, .cosine = cosine, .sine = sine, .ids = positions, .n = n,
+                             .heads = heads, .head = head, .flag = inverse, .part = part});
+}
+
+static void swiglu_task(void *context, size_t i, size_t worker) {
+  (void)worker;
+  row_job *j = context;
+  size_t first = i * j->part;
+  j->set->swiglu(j->y + first, j->x + first, j->weight + first, end_of(j, i) - first);
+}
+
+void qp_swiglu(float *y, const float *gate, const float *up, size_t count) {
+  qp_parallel_for(tasks_of(count, ELEMENTS), swiglu_task,
+                  &(row_job){.set = qp_kernels(), .y = y, .x = gate, .weight = up, .n = count, .part = ELEMENTS});
+}
+
+static void swiglu_backward_task(void *context, size_t i, size_t worker) {
+  (void)worker;
+  row_job *j = context;
+  size_t first = i * j->part;
+  j->set->swiglu_backward(j->y + first, j->y2 + first, j->dy + first, j->x + first, j->weight + first,
+                          end_of(j, i) - first);
+}
+
+void qp_swiglu_backward(float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count) {
+  qp_parallel_for(tasks_of(count, ELEMENTS), swiglu_backward_task,
+                  &(row_job){.set = qp_kernels(), .y = dgate, .y2 = dup, .dy = dy, .x = gate, .weight = up, .n = count,
+                             .part = ELEMENTS});
+}
+
+static void cross_entropy_task(void *context, size_t row, size_t worker) {
+  (void)worker;
+  row_job *j = context;
+  float *logits = j->y + row * j->d;
+  size_t label = (size_t)j->ids[row];
+  float most = j->set->row_max(logits, j->d), at_label = logits[label];
+  if (j->argmax) {
+    size_t at = 0;
+    while (at + 1 < j->d && !(logits[at] == most)) at++;
+    j->argmax[row] = (int32_t)at;
+  }
+  double sum = j->set->exp_sum(j->flag ? logits : NULL, logits, 1, most, j->d);
+  j->y2[row] = (float)(log(sum) + most - at_label);
+  if (!j->flag) return;
+  j->set->scale(logits, (float)(j->scale / sum), j->d);
+  logits[label] -= j->scale;
+}
+
+void qp_cross_entropy(float *logits, float *losses, int32_t *argmax, const int32_t *labels, float scale, size_t n,
+                      size_t vocabulary, int gradient) {
+  qp_parallel_for(n, cross_entropy_task,
+                  &(row_job){.set = qp_kernels(), .y = logits, .y2 = losses, .argmax = argmax, .ids = labels,
+                             .scale = scale, .n = n, .d = vocabulary, .flag = gradient});
+}

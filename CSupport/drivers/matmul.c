@@ -1,0 +1,138 @@
+/// x · Wᵀ and dy · W over frozen weights: tokens are packed into strips once, then every task decodes a group of panels of W
+/// into its own scratch and runs all strips over them. The float copy of W never exists; a panel lives for QP_MC tokens.
+///
+///   y[n, outputs] (+)= sum over k of x[n, k] * W'(k, output)
+///
+/// forward:  outputs = rows,    depth = columns, panels by pack_weight_rows
+/// backward: outputs = columns, depth = rows,    panels by pack_weight_columns
+/// Every element of y is one sum over k-blocks in order: no number of threads and no grouping changes it.
+#include "dispatch/kernel_set.h"
+#include "threads/parallel.h"
+
+typedef struct {
+  const qp_kernel_set *set;
+  float *y;
+  const float *x;
+  const qp_matrix *w;
+  size_t n, outputs, depth, group;  // n: tokens of this pass
+  size_t few_outputs;
+  int accumulate, transposed;
+  float *strips, *panels;
+  size_t arranged;
+} product;
+
+static size_t round_up(size_t count, size_t unit) { return (count + unit - 1) / unit * unit; }
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+// Strips of one k-block lie together: [k-block][strip][kc][mr].
+static float *strip_at(const product *p, size_t k, size_t kc, size_t strip) {
+  size_t mr = p->set->mr;
+  return p->strips + k * round_up(p->n, mr) + strip * kc * mr;
+}
+
+static void pack_strip(void *context, size_t strip, size_t worker) {
+  (void)worker;
+  const product *p = context;
+  size_t mr = p->set->mr, first = strip * mr, valid = least(p->n - first, mr);
+  for (size_t k = 0; k < p->depth; k += QP_KC) {
+    size_t kc = least(p->depth - k, QP_KC);
+    p->set->pack_transposed(strip_at(p, k, kc, strip), p->x + first * p->depth + k, p->depth, valid, mr, kc);
+  }
+}
+
+static void multiply_group(void *context, size_t index, size_t worker) {
+  const product *p = context;
+  const qp_kernel_set *set = p->set;
+  size_t mr = set->mr, nr = set->nr, strips = (p->n + mr - 1) / mr;
+  size_t first = index * p->group, outputs = least(p->outputs - first, p->group);
+  float *panels = p->panels + worker * (QP_GROUP * QP_KC);
+  for (size_t k = 0; k < p->depth; k += QP_KC) {
+    size_t kc = least(p->depth - k, QP_KC);
+    for (size_t o = 0; o < outputs; o += nr) {
+      size_t width = least(outputs - o, nr);
+      if (p->transposed)
+        set->pack_weight_columns(panels + o * kc, p->w, k, kc, first + o, width);
+      else
+        set->pack_weight_rows(panels + o * kc, p->w, first + o, width, k, kc);
+    }
+    for (size_t strip = 0; strip < strips; strip++)
+      for (size_t o = 0; o < outputs; o += nr)
+        set->gemm_tile(p->y + strip * mr * p->outputs + first + o, p->outputs, strip_at(p, k, kc, strip), panels + o * kc, kc,
+                       least(p->n - strip * mr, mr), least(outputs - o, nr), p->accumulate || k > 0);
+  }
+}
+
+// Whole panels a task takes: at most QP_GROUP outputs, and an equal share for every thread.
+static size_t group_of(const qp_kernel_set *set, size_t outputs) {
+  size_t panels = (outputs + set->nr - 1) / set->nr, most = QP_GROUP / set->nr, threads = qp_thread_count();
+  size_t rounds = (panels + most * threads - 1) / (most * threads);
+  size_t tasks = rounds * threads;
+  return (panels + tasks - 1) / tasks * set->nr;
+}
+
+static void arrange_token(void *context, size_t token, size_t worker) {
+  (void)worker;
+  const product *p = context;
+  p->set->few_arrange(p->strips + token * p->depth, p->x + token * p->depth, p->w);
+}
+
+static void few_rows_task(void *context, size_t i, size_t worker) {
+  (void)worker;
+  const product *p = context;
+  size_t first = i * p->group;
+  p->set->few_rows(p->y, p->outputs, p->strips, p->w, first, least(p->outputs - first, p->group), p->n, p->accumulate);
+}
+
+static void few_columns_task(void *context, size_t i, size_t worker) {
+  (void)worker;
+  const product *p = context;
+  size_t first = i * p->group;
+  p->set->few_columns(p->y, p->x, p->w, first, least(p->outputs - first, p->group), p->n, p->accumulate);
+}
+
+static int few_tokens(product *p) {
+  const qp_kernel_set *set = p->set;
+  if (p->n > QP_FEW_MAX || !set->few_takes || !set->few_takes(p->w, p->n, p->transposed)) return 0;
+  p->group = 64;
+  size_t tasks = (p->outputs + p->group - 1) / p->group;
+  if (p->transposed) {
+    qp_parallel_for(tasks, few_columns_task, p);
+  } else {
+    for (size_t token = 0; token < p->n; token++) arrange_token(p, token, 0);
+    qp_parallel_for(tasks, few_rows_task, p);
+  }
+  return 1;
+}
+
+static void multiply(product p, size_t n, void *scratch) {
+  p.strips = scratch;
+  p.panels = p.strips + round_up(round_up(least(n, QP_MC), QP_MAX_MR) * p.depth, 16);
+  for (size_t first = 0; first < n; first += QP_MC, p.x += QP_MC * p.depth, p.y += QP_MC * p.outputs) {
+    p.n = least(n - first, QP_MC);
+    if (n <= QP_FEW_MAX && few_tokens(&p)) continue;
+    p.group = group_of(p.set, p.outputs);
+    qp_parallel_for((p.n + p.set->mr - 1) / p.set->mr, pack_strip, &p);
+    qp_parallel_for((p.outputs + p.group - 1) / p.group, multiply_group, &p);
+  }
+}
+
+static size_t scratch_bytes(size_t n, size_t depth) {
+  size_t strips = round_up(round_up(least(n, QP_MC), QP_MAX_MR) * depth, 16);
+  return (strips + qp_worker_limit() * (QP_GROUP * QP_KC)) * sizeof(float);
+}
+
+void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, void *scratch) {
+  multiply((product){.set = qp_kernels(), .y = y, .x = x, .w = w, .outputs = w->rows, .depth = w->columns,
+                     .accumulate = accumulate},
+           n, scratch);
+}
+
+size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n) { return scratch_bytes(n, w->columns); }
+
+void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, void *scratch) {
+  multiply((product){.set = qp_kernels(), .y = dx, .x = dy, .w = w, .outputs = w->columns, .depth = w->rows,
+                     .accumulate = accumulate, .transposed = 1},
+           n, scratch);
+}
+
+size_t qp_matmul_transposed_scratch_bytes(const qp_matrix *w, size_t n) { return scratch_bytes(n, w->rows); }

@@ -1,0 +1,34 @@
+/// Scalar tile product and packers.
+#include <string.h>
+
+#include "reference/leaves.h"
+
+void qp_ref_gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t kc, size_t m, size_t n,
+                      int accumulate) {
+  float sum[4][4] = {{0}};
+  for (size_t k = 0; k < kc; k++)
+    for (size_t i = 0; i < 4; i++)
+      for (size_t j = 0; j < 4; j++) sum[i][j] += a[4 * k + i] * b[4 * k + j];
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++) c[i * ldc + j] = accumulate ? c[i * ldc + j] + sum[i][j] : sum[i][j];
+}
+
+void qp_ref_pack_transposed(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc) {
+  for (size_t k = 0; k < kc; k++)
+    for (size_t i = 0; i < width; i++) dst[k * width + i] = i < valid ? src[i * ld + k] : 0;
+}
+
+void qp_ref_pack_straight(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc) {
+  for (size_t k = 0; k < kc; k++) {
+    memcpy(dst + k * width, src + k * ld, valid * sizeof(float));
+    for (size_t i = valid; i < width; i++) dst[k * width + i] = 0;
+  }
+}
+
+void qp_ref_pack_weight_rows(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc) {
+  qp_pack_weight_rows_any(&qp_kernels_reference, dst, w, row, rows, column, kc);
+}
+
+void qp_ref_pack_weight_columns(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
+  qp_pack_weight_columns_any(&qp_kernels_reference, dst, w, row, kc, column, columns);
+}

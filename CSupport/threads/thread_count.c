@@ -1,0 +1,62 @@
+/// How many threads, and how tasks are handed out; the same for both implementations of threads.
+#ifdef __linux__
+#define _GNU_SOURCE
+#include <sched.h>
+#endif
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "include/qpeft_kernels.h"
+#include "threads/parallel.h"
+
+struct qp_job {
+  size_t tasks;
+  qp_task *task;
+  void *context;
+  atomic_size_t next, workers;
+};
+
+static size_t usable_cores(void) {
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return (size_t)CPU_COUNT(&set);
+#endif
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  return cores > 0 ? (size_t)cores : 1;
+}
+
+static atomic_size_t core_count, thread_count;
+
+static size_t cores(void) {
+  size_t count = atomic_load(&core_count);
+  if (count == 0) atomic_store(&core_count, count = usable_cores());
+  return count;
+}
+
+size_t qp_worker_limit(void) { return cores() < 4 ? 4 : cores(); }
+
+void qp_set_thread_count(size_t count) {
+  size_t limit = qp_worker_limit();
+  atomic_store(&thread_count, count == 0 ? 1 : count > limit ? limit : count);
+}
+
+size_t qp_thread_count(void) {
+  size_t count = atomic_load(&thread_count);
+  return count ? count : cores();
+}
+
+void qp_job_work(qp_job *job) {
+  size_t worker = atomic_fetch_add(&job->workers, 1);
+  for (size_t i; (i = atomic_fetch_add(&job->next, 1)) < job->tasks;) job->task(job->context, i, worker);
+}
+
+void qp_parallel_for(size_t tasks, qp_task *task, void *context) {
+  size_t threads = qp_thread_count();
+  if (threads > tasks) threads = tasks;
+  if (threads <= 1) {
+    for (size_t i = 0; i < tasks; i++) task(context, i, 0);
+    return;
+  }
+  qp_job job = {.tasks = tasks, .task = task, .context = context};
+  qp_threads_run(&job, threads);
+}

@@ -1,0 +1,7 @@
+#ifndef QP_CPU_H
+#define QP_CPU_H
+
+int qp_has_avx2(void);
+int qp_has_avx512(void);
+
+#endif
