@@ -64,7 +64,7 @@ let package = Package(
     room("QPEFTText"),
     // Level 4
     room("QPEFTModels", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
-    room("QPEFTAdapters", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor"]),
+    room("QPEFTAdapters", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     // Level 5
     room(
       "QPEFTTraining",
@@ -89,14 +89,18 @@ let package = Package(
 
     // Tests: one target per room, plus Acceptance (the built command, from outside).
     tests("QPEFTKernelsTests", ["QPEFTKernels"]),
-    tests("QPEFTTensorTests", ["QPEFTTensor"]),
+    tests("QPEFTTensorTests", ["QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTAutodiffTests", ["QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTQuantizationTests", ["QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
-    tests("QPEFTLayersTests", ["QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor"]),
+    tests("QPEFTLayersTests", ["QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTFormatsTests", ["QPEFTFormats", "QPEFTQuantization", "QPEFTTensor"]),
     tests("QPEFTTextTests", ["QPEFTText"]),
-    tests("QPEFTModelsTests", ["QPEFTModels", "QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor"]),
-    tests("QPEFTAdaptersTests", ["QPEFTAdapters", "QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor"]),
+    tests(
+      "QPEFTModelsTests",
+      ["QPEFTModels", "QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
+    tests(
+      "QPEFTAdaptersTests",
+      ["QPEFTAdapters", "QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTTrainingTests", ["QPEFT"]),
     tests("QPEFTCommandsTests", ["QPEFTCommands", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     tests("Acceptance", path: "Tests/Acceptance", ["QPEFT"]),
