@@ -1,0 +1,57 @@
+internal import Foundation
+
+/// A directory under a temporary name beside its place; it appears there whole, on `finish`, or never.
+final class OutputDirectory {
+  let path: String
+  /// Where files are written until `finish`.
+  let temporary: String
+  private var isOpen = true
+
+  /// Makes the temporary directory. An existing `path` must be an empty directory.
+  init(path: String) throws(FileError) {
+    var path = path
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    self.path = path
+    temporary = path + ".partial-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+    if FileManager.default.fileExists(atPath: path) {
+      guard let contents = try? FileManager.default.contentsOfDirectory(atPath: path), contents.isEmpty else {
+        throw .outputNotEmpty(path: path)
+      }
+    }
+    do {
+      try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: true)
+    } catch { throw FileError.last("create", path) }
+  }
+
+  deinit { if isOpen { discard() } }
+
+  /// Path of a file to be.
+  func file(_ name: String) -> String { temporary + "/" + name }
+
+  /// Gives the directory its name.
+  func finish() throws(FileError) {
+    rmdir(path)
+    guard rename(temporary, path) == 0 else { throw FileError.last("create", path) }
+    isOpen = false
+    let parent = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
+    if parent >= 0 {
+      fsync(parent)
+      close(parent)
+    }
+  }
+
+  /// Removes what was written.
+  func discard() {
+    isOpen = false
+    try? FileManager.default.removeItem(atPath: temporary)
+  }
+
+  /// Free bytes for this user on the disk that holds `path` or its nearest existing parent; nil if the system does not say.
+  static func freeBytes(at path: String) -> Int? {
+    var url = URL(fileURLWithPath: path).standardizedFileURL
+    while !FileManager.default.fileExists(atPath: url.path), url.path != "/" { url.deleteLastPathComponent() }
+    var status = statvfs()
+    guard statvfs(url.path, &status) == 0 else { return nil }
+    return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+  }
+}

@@ -1,0 +1,39 @@
+/// A checkpoint directory that cannot be used.
+public enum CheckpointError: Error, Equatable, CustomStringConvertible {
+  /// There is no such directory.
+  case notADirectory(path: String)
+  /// A file that every checkpoint has is missing.
+  case missingFile(path: String, remedy: String)
+  /// A JSON file is not JSON, or not of the form it should have.
+  case json(path: String, problem: String)
+  /// The index names a shard outside of the directory.
+  case unsafeShardName(index: String, shard: String)
+  /// A shard that the index names is not there.
+  case missingShard(path: String, index: String)
+  /// The index says that a shard has a tensor, but it has not.
+  case tensorNotInShard(tensor: String, shard: String)
+  /// There is no tensor of that name.
+  case missingTensor(tensor: String, directory: String)
+  /// A tensor is not what is asked for: its type or shape.
+  case unsuitable(tensor: String, problem: String)
+  /// The parts of a quantized tensor do not fit together.
+  case quantization(tensor: String, problem: String)
+
+  /// The failure in a sentence, with a remedy where there is one.
+  public var description: String {
+    switch self {
+    case .notADirectory(let path): "\(path) is not a directory; name the directory that holds config.json"
+    case .missingFile(let path, let remedy): "\(path) is missing; \(remedy)"
+    case .json(let path, let problem): "\(path): \(problem)"
+    case .unsafeShardName(let index, let shard):
+      "\(index): the shard name \"\(shard)\" leaves the directory; this checkpoint is not to be trusted"
+    case .missingShard(let path, let index):
+      "\(path) is missing, though \(index) names it; download the missing file into the directory"
+    case .tensorNotInShard(let tensor, let shard):
+      "\(shard) has no tensor \(tensor), though the index says so; download both files again"
+    case .missingTensor(let tensor, let directory): "\(directory): there is no tensor \(tensor)"
+    case .unsuitable(let tensor, let problem): "\(tensor): \(problem)"
+    case .quantization(let tensor, let problem): "\(tensor): \(problem)"
+    }
+  }
+}

@@ -1,0 +1,35 @@
+internal import Foundation
+
+/// `model.safetensors.index.json`: which shard holds which tensor.
+struct ShardIndex {
+  static let fileName = "model.safetensors.index.json"
+
+  /// Shard file names by tensor name; each is a relative path that stays in the directory.
+  var shards: [String: String] = [:]
+
+  /// Reads the index at `path`.
+  init(path: String) throws {
+    let json: JSONValue
+    do { json = try JSONValue(parsing: Array(readSmallFile(path))) } catch let error as JSONError {
+      throw CheckpointError.json(path: path, problem: "\(error)")
+    }
+    guard let map = json["weight_map"]?.object else {
+      throw CheckpointError.json(path: path, problem: "there is no object weight_map")
+    }
+    for name in map.names {
+      guard let shard = map[name]?.string else {
+        throw CheckpointError.json(path: path, problem: "the shard of \(name) is not a string")
+      }
+      guard Self.isSafe(shard) else { throw CheckpointError.unsafeShardName(index: path, shard: shard) }
+      shards[name] = shard
+    }
+  }
+
+  /// Whether a name stays in the directory, read as text: relative, no `..`, nothing empty, no NUL.
+  static func isSafe(_ name: String) -> Bool {
+    guard !name.isEmpty, !name.utf8.contains(0), !name.contains("\\") else { return false }
+    return name.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
+      !$0.isEmpty && $0 != "." && $0 != ".."
+    }
+  }
+}
