@@ -7,6 +7,9 @@
 
 static const qp_kernel_set *const sets[] = {
     // best first
+#if defined(__x86_64__)
+    &qp_kernels_avx512,
+#endif
     &qp_kernels_reference,
 };
 

@@ -44,7 +44,7 @@ typedef struct qp_kernel_set {
   /// y[n, ldy][row ..< row + rows] (+)= arranged x · Wᵀ.
   void (*few_rows)(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
                    int accumulate);
-  /// dx[n, columns][column ..< column + columns] (+)= dy · W; column a multiple of 64.
+  /// dx[n, columns][column ..< column + columns] (+)= dy · W; column a multiple of 128, at most 128 columns.
   void (*few_columns)(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                       int accumulate);
 

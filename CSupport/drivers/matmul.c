@@ -93,7 +93,7 @@ static void few_columns_task(void *context, size_t i, size_t worker) {
 static int few_tokens(product *p) {
   const qp_kernel_set *set = p->set;
   if (p->n > QP_FEW_MAX || !set->few_takes || !set->few_takes(p->w, p->n, p->transposed)) return 0;
-  p->group = 64;
+  p->group = p->transposed ? 128 : 64;
   size_t tasks = (p->outputs + p->group - 1) / p->group;
   if (p->transposed) {
     qp_parallel_for(tasks, few_columns_task, p);
@@ -104,9 +104,12 @@ static int few_tokens(product *p) {
   return 1;
 }
 
+// Room for the strips of any set: the last one is padded by less than QP_MAX_MR tokens.
+static size_t strip_floats(size_t n, size_t depth) { return round_up((least(n, QP_MC) + QP_MAX_MR) * depth, 16); }
+
 static void multiply(product p, size_t n, void *scratch) {
   p.strips = scratch;
-  p.panels = p.strips + round_up(round_up(least(n, QP_MC), QP_MAX_MR) * p.depth, 16);
+  p.panels = p.strips + strip_floats(n, p.depth);
   for (size_t first = 0; first < n; first += QP_MC, p.x += QP_MC * p.depth, p.y += QP_MC * p.outputs) {
     p.n = least(n - first, QP_MC);
     if (n <= QP_FEW_MAX && few_tokens(&p)) continue;
@@ -117,8 +120,7 @@ static void multiply(product p, size_t n, void *scratch) {
 }
 
 static size_t scratch_bytes(size_t n, size_t depth) {
-  size_t strips = round_up(round_up(least(n, QP_MC), QP_MAX_MR) * depth, 16);
-  return (strips + qp_worker_limit() * (QP_GROUP * QP_KC)) * sizeof(float);
+  return (strip_floats(n, depth) + qp_worker_limit() * (QP_GROUP * QP_KC)) * sizeof(float);
 }
 
 void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, void *scratch) {

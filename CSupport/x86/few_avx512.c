@@ -1,0 +1,190 @@
+/// AVX-512: products with few tokens. Weights are decoded into registers and used at once; nothing is packed. A table of
+/// levels is scaled once for every 32 codes, so a lookup gives the weight itself.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <string.h>
+
+#include "x86/leaves_avx512.h"
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#include "x86/q4_bytes.h"
+
+int qp_few_takes_avx512(const qp_matrix *w, size_t n, int transposed) {
+  if (qp_aligned_q4(w)) return n <= QP_FEW_MAX;
+  return !transposed && w->storage != QP_Q4 && n <= 4;
+}
+
+// Even columns of every 32, then odd ones: the order in which high and low nibbles come. Dense weights: as it is.
+void qp_few_arrange_avx512(float *dst, const float *x, const qp_matrix *w) {
+  if (w->storage != QP_Q4) {
+    memcpy(dst, x, w->columns * sizeof(float));
+    return;
+  }
+  for (size_t k = 0; k < w->columns; k += 32)
+    for (size_t i = 0; i < 16; i++) dst[k + i] = x[k + 2 * i], dst[k + 16 + i] = x[k + 2 * i + 1];
+}
+
+__attribute__((always_inline)) static inline void q4_rows(float *y, size_t ldy, const float *x, const qp_scales *s,
+                                                          size_t row, const size_t rows, const size_t n, int accumulate) {
+  const qp_matrix *w = s->w;
+  const uint8_t *codes = (const uint8_t *)w->values + row * w->columns / 2;
+  __m512 levels = _mm512_loadu_ps(w->levels), sum[4][8];
+  for (size_t r = 0; r < rows; r++)
+    for (size_t t = 0; t < n; t++) sum[r][t] = _mm512_setzero_ps();
+  for (size_t k = 0; k < w->columns; k += 32) {
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < rows; r++) {
+      __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(s, (row + r) * w->columns + k)));
+      const uint8_t *at = codes + (r * w->columns + k) / 2;
+      __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)at));
+      __m512 even = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), scaled), odd = _mm512_permutexvar_ps(pair, scaled);
+#pragma clang loop unroll(full)
+      for (size_t t = 0; t < n; t++) {
+        sum[r][t] = _mm512_fmadd_ps(even, _mm512_loadu_ps(x + t * w->columns + k), sum[r][t]);
+        sum[r][t] = _mm512_fmadd_ps(odd, _mm512_loadu_ps(x + t * w->columns + k + 16), sum[r][t]);
+      }
+    }
+  }
+  for (size_t r = 0; r < rows; r++)
+    for (size_t t = 0; t < n; t++) {
+      float *out = y + t * ldy + row + r, total = _mm512_reduce_add_ps(sum[r][t]);
+      *out = accumulate ? *out + total : total;
+    }
+}
+
+#define ROWS(R, N)                                                                             \
+  case N:                                                                                      \
+    for (; rows >= R; rows -= R, row += R) q4_rows(y, ldy, x, &s, row, R, N, accumulate);      \
+    for (; rows > 0; rows--, row++) q4_rows(y, ldy, x, &s, row, 1, N, accumulate);             \
+    break;
+
+__attribute__((always_inline)) static inline __m512 dense16(const qp_matrix *w, size_t at, __mmask16 mask) {
+  switch (w->storage) {
+    case QP_F16: return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, (const uint16_t *)w->values + at));
+    case QP_BF16: {
+      __m256i half = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)w->values + at);
+      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+    }
+    default: return _mm512_maskz_loadu_ps(mask, (const float *)w->values + at);
+  }
+}
+
+static void dense_rows(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
+                       int accumulate) {
+  size_t columns = w->columns, whole = columns / 64 * 64;
+  for (size_t r = row; r < row + rows; r++) {
+    __m512 sum[4][4];
+    for (size_t t = 0; t < 4; t++)
+      for (size_t i = 0; i < 4; i++) sum[t][i] = _mm512_setzero_ps();
+    for (size_t k = 0; k < whole; k += 64)
+#pragma clang loop unroll(full)
+      for (size_t i = 0; i < 4; i++) {
+        __m512 v = dense16(w, r * columns + k + 16 * i, 0xffff);
+        for (size_t t = 0; t < n; t++)
+          sum[t][i] = _mm512_fmadd_ps(v, _mm512_loadu_ps(x + t * columns + k + 16 * i), sum[t][i]);
+      }
+    for (size_t k = whole; k < columns; k += 16) {
+      __mmask16 mask = (__mmask16)(columns - k >= 16 ? 0xffff : (1u << (columns - k)) - 1);
+      __m512 v = dense16(w, r * columns + k, mask);
+      for (size_t t = 0; t < n; t++) sum[t][0] = _mm512_fmadd_ps(v, _mm512_maskz_loadu_ps(mask, x + t * columns + k), sum[t][0]);
+    }
+    for (size_t t = 0; t < n; t++) {
+      __m512 total = _mm512_add_ps(_mm512_add_ps(sum[t][0], sum[t][1]), _mm512_add_ps(sum[t][2], sum[t][3]));
+      float *out = y + t * ldy + r, value = _mm512_reduce_add_ps(total);
+      *out = accumulate ? *out + value : value;
+    }
+  }
+}
+
+void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
+                        int accumulate) {
+  if (w->storage != QP_Q4) {
+    dense_rows(y, ldy, x, w, row, rows, n, accumulate);
+    return;
+  }
+  qp_scales s = qp_scales_of(w);
+  switch (n) {
+    ROWS(4, 1)
+    ROWS(4, 2)
+    ROWS(4, 3)
+    ROWS(4, 4)
+    ROWS(4, 5)
+    ROWS(4, 6)
+    ROWS(2, 7)
+    ROWS(2, 8)
+  }
+}
+
+// Sixty-four columns of rows [first, last): sums[t][0, 1] even and odd columns of the first 32, [2, 3] of the second.
+__attribute__((always_inline)) static inline void q4_columns(__m512 sums[][4], const float *dy, size_t ld,
+                                                             const qp_scales *s, size_t column, size_t first, size_t last,
+                                                             const size_t n, const size_t halves) {
+  const qp_matrix *w = s->w;
+  __m512 levels = _mm512_loadu_ps(w->levels), sum[4][4];
+  for (size_t t = 0; t < n; t++)
+    for (size_t i = 0; i < 2 * halves; i++) sum[t][i] = sums[t][i];
+  for (size_t r = first; r < last; r++) {
+    const uint8_t *codes = (const uint8_t *)w->values + (r * w->columns + column) / 2;
+#pragma clang loop unroll(full)
+    for (size_t h = 0; h < halves; h++) {
+      __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(s, r * w->columns + column + 32 * h)));
+      __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(codes + 16 * h)));
+      __m512 even = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), scaled), odd = _mm512_permutexvar_ps(pair, scaled);
+#pragma clang loop unroll(full)
+      for (size_t t = 0; t < n; t++) {
+        __m512 d = _mm512_set1_ps(dy[t * ld + r]);
+        sum[t][2 * h] = _mm512_fmadd_ps(even, d, sum[t][2 * h]);
+        sum[t][2 * h + 1] = _mm512_fmadd_ps(odd, d, sum[t][2 * h + 1]);
+      }
+    }
+  }
+  for (size_t t = 0; t < n; t++)
+    for (size_t i = 0; i < 2 * halves; i++) sums[t][i] = sum[t][i];
+}
+
+static void add_columns(float *dx, __m512 even, __m512 odd, int accumulate) {
+  const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const __m512i high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  __m512 a = _mm512_permutex2var_ps(even, low, odd), b = _mm512_permutex2var_ps(even, high, odd);
+  if (accumulate) a = _mm512_add_ps(_mm512_loadu_ps(dx), a), b = _mm512_add_ps(_mm512_loadu_ps(dx + 16), b);
+  _mm512_storeu_ps(dx, a);
+  _mm512_storeu_ps(dx + 16, b);
+}
+
+#define COLUMNS(N)                                                                  \
+  case N:                                                                           \
+    if (halves == 2)                                                                \
+      q4_columns(sums + t, dy + t * w->rows, w->rows, &s, at, first, last, N, 2);   \
+    else                                                                            \
+      q4_columns(sums + t, dy + t * w->rows, w->rows, &s, at, first, last, N, 1);   \
+    break;
+
+void qp_few_columns_avx512(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
+                           int accumulate) {
+  qp_scales s = qp_scales_of(w);
+  __m512 all[2][QP_FEW_MAX][4];
+  memset(all, 0, sizeof all);
+  // Some rows at a time, so that both halves of a line of memory are used while it is near.
+  for (size_t first = 0; first < w->rows; first += 256) {
+    size_t last = w->rows - first < 256 ? w->rows : first + 256;
+    for (size_t at = column; at < column + columns; at += 64) {
+      __m512(*sums)[4] = all[(at - column) / 64];
+      size_t halves = column + columns - at >= 64 ? 2 : 1;
+      for (size_t t = 0; t < n; t += 4) switch (n - t) {
+          COLUMNS(1)
+          COLUMNS(2)
+          COLUMNS(3)
+          default:
+          COLUMNS(4)
+        }
+    }
+  }
+  for (size_t t = 0; t < n; t++)
+    for (size_t at = 0; at < columns; at += 32) {
+      __m512 *sum = all[at / 64][t] + at % 64 / 16;
+      add_columns(dx + t * w->columns + column + at, sum[0], sum[1], accumulate);
+    }
+}
+
+#pragma clang attribute pop
+#endif

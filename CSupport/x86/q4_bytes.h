@@ -1,0 +1,70 @@
+/// Bytes of 4-bit codes, for both sets: transposing them, and the scales of a run of rows. Include after the target pragma.
+#ifndef QP_Q4_BYTES_H
+#define QP_Q4_BYTES_H
+
+#include "dispatch/kernel_set.h"
+
+/// Where the scales of a matrix are, with the divisions taken out.
+typedef struct {
+  const qp_matrix *w;
+  unsigned block_shift, nested_shift;
+} qp_scales;
+
+static inline unsigned qp_shift(size_t power) { return (unsigned)__builtin_ctzll(power); }
+
+static inline qp_scales qp_scales_of(const qp_matrix *w) {
+  return (qp_scales){w, qp_shift(w->block), w->absmax ? 0 : qp_shift(w->nested_block)};
+}
+
+/// The scale of the element `index` of the flattened matrix; nested_block must be a power of two.
+static inline float qp_scale_at(const qp_scales *s, size_t index) {
+  const qp_matrix *w = s->w;
+  size_t b = index >> s->block_shift;
+  if (w->absmax) return w->absmax[b];
+  float scaled = w->nested_map[w->absmax_codes[b]] * w->nested_absmax[b >> s->nested_shift];
+  __asm__("" : "+x"(scaled));  // rounded here: no fused multiply and add
+  return scaled + w->nested_offset;
+}
+
+/// Rows start on whole 32s, so that every run of 32 columns from a multiple of 32 lies in one block.
+static inline int qp_aligned_q4(const qp_matrix *w) {
+  return w->storage == QP_Q4 && w->columns % 32 == 0 &&
+         (w->absmax || (w->nested_block & (w->nested_block - 1)) == 0);
+}
+
+/// rows[i] byte j -> columns[j] byte i.
+static inline void qp_transpose_bytes(__m128i columns[16], const __m128i rows[16]) {
+  __m128i a[16], b[16];
+  for (int i = 0; i < 8; i++) {  // interleave row i with row i + 8, four times: each pass moves one bit of the index
+    a[2 * i] = _mm_unpacklo_epi8(rows[i], rows[i + 8]);
+    a[2 * i + 1] = _mm_unpackhi_epi8(rows[i], rows[i + 8]);
+  }
+  for (int i = 0; i < 8; i++) {
+    b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
+    b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
+  }
+  for (int i = 0; i < 8; i++) {
+    a[2 * i] = _mm_unpacklo_epi8(b[i], b[i + 8]);
+    a[2 * i + 1] = _mm_unpackhi_epi8(b[i], b[i + 8]);
+  }
+  for (int i = 0; i < 8; i++) {
+    columns[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
+    columns[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
+  }
+}
+
+/// The 16 bytes of codes of 32 columns of up to 16 rows, transposed, and the scales of those rows (0 past `rows`).
+static inline void qp_load_codes(__m128i columns[16], float scales[16], const qp_scales *s, size_t row, size_t rows,
+                                 size_t column) {
+  const qp_matrix *w = s->w;
+  const uint8_t *codes = (const uint8_t *)w->values + (row * w->columns + column) / 2;
+  __m128i lines[16];
+  for (size_t i = 0; i < 16; i++)
+    lines[i] = i < rows ? _mm_loadu_si128((const __m128i *)(codes + i * w->columns / 2)) : _mm_setzero_si128();
+  qp_transpose_bytes(columns, lines);
+  size_t in_row = column >> s->block_shift << s->block_shift;
+  if (column != in_row && w->columns % w->block == 0) return;  // the same blocks as 32 columns before
+  for (size_t i = 0; i < 16; i++) scales[i] = i < rows ? qp_scale_at(s, (row + i) * w->columns + column) : 0;
+}
+
+#endif

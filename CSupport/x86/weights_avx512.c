@@ -1,0 +1,92 @@
+/// AVX-512: decoding of weights, alone and into panels. A level is looked up by one vpermps.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <string.h>
+
+#include "x86/leaves_avx512.h"
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#include "x86/q4_bytes.h"
+
+enum { NR = QP_AVX512_NR };
+
+// Sixteen codes from eight bytes, in order.
+static inline __m512i codes16(__m128i bytes) {
+  __m128i nibbles = _mm_unpacklo_epi8(_mm_srli_epi16(bytes, 4), bytes);  // vpermps looks at the low four bits alone,
+  return _mm512_cvtepu8_epi32(nibbles);                                  // but a word shift brings in a neighbour's: they are
+}                                                                        // above those four
+
+void qp_decode_q4_avx512(float *y, const uint8_t *codes, const float *levels, float scale, size_t count) {
+  __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(levels), _mm512_set1_ps(scale));
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16)
+    _mm512_storeu_ps(y + i, _mm512_permutexvar_ps(codes16(_mm_loadl_epi64((const __m128i *)(codes + i / 2))), scaled));
+  if (i < count) {
+    uint64_t rest = 0;
+    memcpy(&rest, codes + i / 2, (count - i + 1) / 2);
+    __m512 values = _mm512_permutexvar_ps(codes16(_mm_cvtsi64_si128((long long)rest)), scaled);
+    _mm512_mask_storeu_ps(y + i, (__mmask16)((1u << (count - i)) - 1), values);
+  }
+}
+
+void qp_decode_f16_avx512(float *y, const uint16_t *x, size_t count) {
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16) _mm512_storeu_ps(y + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(x + i))));
+  if (i < count) {
+    __mmask16 mask = (__mmask16)((1u << (count - i)) - 1);
+    _mm512_mask_storeu_ps(y + i, mask, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, x + i)));
+  }
+}
+
+void qp_pack_weight_rows_avx512(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc) {
+  if (w->storage == QP_F32) {
+    qp_pack_transposed_avx512(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, NR, kc);
+    return;
+  }
+  if (!qp_aligned_q4(w)) {
+    qp_pack_weight_rows_any(&qp_kernels_avx512, dst, w, row, rows, column, kc);
+    return;
+  }
+  qp_scales s = qp_scales_of(w);
+  __m512 levels = _mm512_loadu_ps(w->levels);
+  for (size_t i = 0; i < NR; i += 16) {
+    size_t valid = i >= rows ? 0 : rows - i < 16 ? rows - i : 16;
+    float scales[16];
+    for (size_t k = 0; k < kc; k += 32) {
+      __m128i columns[16];
+      qp_load_codes(columns, scales, &s, row + i, valid, column + k);
+      __m512 scale = _mm512_loadu_ps(scales);
+      float *at = dst + k * NR + i;
+      for (int j = 0; j < 16; j++) {
+        __m512i pair = _mm512_cvtepu8_epi32(columns[j]);
+        _mm512_storeu_ps(at + 2 * j * NR, _mm512_mul_ps(_mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), levels), scale));
+        _mm512_storeu_ps(at + (2 * j + 1) * NR, _mm512_mul_ps(_mm512_permutexvar_ps(pair, levels), scale));
+      }
+    }
+  }
+}
+
+void qp_pack_weight_columns_avx512(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
+  if (w->storage == QP_F32) {
+    qp_pack_straight_avx512(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, NR, kc);
+    return;
+  }
+  if (!qp_aligned_q4(w)) {
+    qp_pack_weight_columns_any(&qp_kernels_avx512, dst, w, row, kc, column, columns);
+    return;
+  }
+  qp_scales s = qp_scales_of(w);
+  __m512 levels = _mm512_loadu_ps(w->levels);
+  const uint8_t *codes = (const uint8_t *)w->values + (row * w->columns + column) / 2;
+  for (size_t k = 0; k < kc; k++) {
+    __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(&s, (row + k) * w->columns + column)));
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(codes + k * w->columns / 2)), high = _mm_srli_epi16(bytes, 4);
+    __m512i first = _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(high, bytes));
+    __m512i second = _mm512_cvtepu8_epi32(_mm_unpackhi_epi8(high, bytes));
+    _mm512_storeu_ps(dst + k * NR, _mm512_permutexvar_ps(first, scaled));
+    _mm512_storeu_ps(dst + k * NR + 16, _mm512_permutexvar_ps(second, scaled));
+  }
+}
+
+#pragma clang attribute pop
+#endif
