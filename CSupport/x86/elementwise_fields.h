@@ -1,4 +1,4 @@
-// The fields of qp_kernel_set that elementwise.inc fills.
+// The fields of qp_kernel_set that elementwise.h fills.
 .encode_q4 = NAME(encode_q4), .decode_bf16 = NAME(decode_bf16), .max_abs = NAME(max_abs), .row_max = NAME(row_max),
 .exp_sum = NAME(exp_sum), .softmax_backward = NAME(softmax_backward), .rms_norm = NAME(rms_norm),
 .rms_norm_backward = NAME(rms_norm_backward), .rotate = NAME(rotate), .swiglu = NAME(swiglu),
