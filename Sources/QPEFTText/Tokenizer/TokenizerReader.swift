@@ -1,0 +1,105 @@
+internal import Foundation
+
+extension Tokenizer {
+  /// Reads a `tokenizer.json`.
+  ///
+  /// - Throws: ``TokenizerError`` naming the part that cannot be read or is not known.
+  public init(contentsOf path: String) throws(TokenizerError) {
+    let name = (path as NSString).lastPathComponent
+    self = try Tokenizer(json: try TextFile.json(at: path), file: name)
+  }
+
+  /// Builds a tokenizer from the contents of a `tokenizer.json`.
+  ///
+  /// - Parameter file: the name to use in errors.
+  public init(json: JSONValue, file: String = "tokenizer.json") throws(TokenizerError) {
+    let reader = TokenizerReader(file: file)
+    self = try reader.tokenizer(json)
+  }
+}
+
+/// Small text files of a model directory.
+enum TextFile {
+  static func bytes(at path: String) throws(TokenizerError) -> [UInt8] {
+    do {
+      return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    } catch {
+      let reason = FileManager.default.fileExists(atPath: path) ? error.localizedDescription : "there is no such file"
+      throw .unreadable(path: path, reason: reason)
+    }
+  }
+
+  static func json(at path: String) throws(TokenizerError) -> JSONValue {
+    let bytes = try bytes(at: path)
+    do {
+      return try JSONValue(parsing: bytes)
+    } catch {
+      throw .malformedJSON(file: path, reason: error.description)
+    }
+  }
+}
+
+/// Builds a ``Tokenizer`` from its file.
+struct TokenizerReader {
+  let file: String
+
+  func malformed(_ part: String, _ reason: String) -> TokenizerError {
+    .malformed(file: file, part: part, reason: reason)
+  }
+
+  func tokenizer(_ json: JSONValue) throws(TokenizerError) -> Tokenizer {
+    guard let model = json["model"] else { throw malformed("'model'", "is missing") }
+    let kind = model["type"]?.string ?? (model["merges"] == nil ? "unnamed" : "BPE")
+    guard kind == "BPE" else { throw .unsupported(part: "model", kind: kind) }
+    guard let vocabulary = model["vocab"]?.object else { throw malformed("'model.vocab'", "is not an object") }
+
+    var texts = TokenTexts(capacity: vocabulary.members.count + 64)
+    for (token, value) in vocabulary.members {
+      guard let id = value.integer, id >= 0, id < 1 << 28 else {
+        throw malformed("'model.vocab'", "gives '\(token)' no valid id")
+      }
+      texts.set(Int32(id), token)
+    }
+
+    var patterns: [Pattern] = []
+    var steps: [PreTokenizer] = []
+    var isByteLevel = false
+    if let value = json["pre_tokenizer"] { try preTokenizer(value, &steps, &patterns, &isByteLevel) }
+    let pairModel = try bytePairModel(model, texts, isByteLevel ? .bytes : .scalars)
+
+    var result = Tokenizer(model: pairModel, tokens: texts)
+    result.normalizer = try json["normalizer"].map(normalizer) ?? .none
+    result.preTokenizers = steps
+    result.patterns = patterns
+    try addTokens(json["added_tokens"]?.array ?? [], to: &result)
+    if let value = json["post_processor"] { try postProcessor(value, &result) }
+    if let value = json["decoder"] { result.decoders = try decoder(value) }
+    return result
+  }
+
+  private func addTokens(_ values: [JSONValue], to result: inout Tokenizer) throws(TokenizerError) {
+    for value in values {
+      guard let content = value["content"]?.string, let fileID = value["id"]?.integer, fileID >= 0, fileID < 1 << 28
+      else { throw malformed("'added_tokens'", "holds an entry without content or id") }
+      if content.isEmpty { continue }
+      let token = AddedToken(
+        id: result.tokens.id(of: content) ?? Int32(fileID), content: content,
+        isSpecial: value["special"]?.bool ?? false, isNormalized: value["normalized"]?.bool ?? false,
+        isSingleWord: value["single_word"]?.bool ?? false, stripsLeft: value["lstrip"]?.bool ?? false,
+        stripsRight: value["rstrip"]?.bool ?? false)
+      result.tokens.set(token.id, content)
+      result.addedTokens.append(token)
+      let bytes = Array(content.utf8)
+      var spelled = bytes
+      if token.isNormalized {
+        spelled = result.normalizer(MappedText(bytes: bytes, base: 0)).bytes
+        if spelled != bytes { result.tokens.respell(token.id, spelled) }
+        result.normalizedTextTokens.insert(token, as: spelled)
+      } else {
+        result.givenTextTokens.insert(token, as: bytes)
+      }
+      // The library knows special tokens by their spelling: one that normalization respells is not skipped.
+      if token.isSpecial, spelled == bytes { result.tokens.markSpecial(token.id) }
+    }
+  }
+}
