@@ -9,6 +9,7 @@ static const qp_kernel_set *const sets[] = {
     // best first
 #if defined(__x86_64__)
     &qp_kernels_avx512,
+    &qp_kernels_avx2,
 #endif
     &qp_kernels_reference,
 };

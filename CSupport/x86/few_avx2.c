@@ -1,0 +1,166 @@
+/// AVX2: products with few tokens. Weights are decoded into registers and used at once; nothing is packed.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <string.h>
+
+#include "x86/leaves_avx2.h"
+
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#include "x86/planes_avx2.h"
+#include "x86/q4_bytes.h"
+
+int qp_few_takes_avx2(const qp_matrix *w, size_t n, int transposed) {
+  if (qp_aligned_q4(w)) return n <= 4;
+  return !transposed && w->storage != QP_Q4 && n <= 2;
+}
+
+// The order in which qp_levels32 gives the nibbles of qp_split: 4 even columns, 4 odd ones, and so on. Dense: as it is.
+void qp_few_arrange_avx2(float *dst, const float *x, const qp_matrix *w) {
+  if (w->storage != QP_Q4) {
+    memcpy(dst, x, w->columns * sizeof(float));
+    return;
+  }
+  for (size_t k = 0; k < w->columns; k += 8)
+    for (size_t i = 0; i < 4; i++) dst[k + i] = x[k + 2 * i], dst[k + 4 + i] = x[k + 2 * i + 1];
+}
+
+static inline float total(__m256 v) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+__attribute__((always_inline)) static inline void q4_row(float *y, size_t ldy, const float *x, const qp_scales *s,
+                                                         const __m256i planes[4], size_t row, const size_t n, int accumulate) {
+  const qp_matrix *w = s->w;
+  const uint8_t *codes = (const uint8_t *)w->values + row * w->columns / 2;
+  __m256 sum[4][2];
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++) sum[t][0] = sum[t][1] = _mm256_setzero_ps();
+  for (size_t k = 0; k < w->columns; k += 32) {
+    __m256 v[4], scale = _mm256_set1_ps(qp_scale_at(s, row * w->columns + k));
+    qp_levels32(v, planes, qp_split(_mm_loadu_si128((const __m128i *)(codes + k / 2))));
+    for (int i = 0; i < 4; i++) v[i] = _mm256_mul_ps(v[i], scale);
+#pragma clang loop unroll(full)
+    for (size_t t = 0; t < n; t++) {
+      const float *at = x + t * w->columns + k;
+      sum[t][0] = _mm256_fmadd_ps(v[0], _mm256_loadu_ps(at), sum[t][0]);
+      sum[t][1] = _mm256_fmadd_ps(v[1], _mm256_loadu_ps(at + 8), sum[t][1]);
+      sum[t][0] = _mm256_fmadd_ps(v[2], _mm256_loadu_ps(at + 16), sum[t][0]);
+      sum[t][1] = _mm256_fmadd_ps(v[3], _mm256_loadu_ps(at + 24), sum[t][1]);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++) {
+    float *out = y + t * ldy + row, value = total(_mm256_add_ps(sum[t][0], sum[t][1]));
+    *out = accumulate ? *out + value : value;
+  }
+}
+
+static inline __m256 dense8(const qp_matrix *w, size_t at) {
+  switch (w->storage) {
+    case QP_F16: return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)((const uint16_t *)w->values + at)));
+    case QP_BF16: {
+      __m128i half = _mm_loadu_si128((const __m128i *)((const uint16_t *)w->values + at));
+      return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+    }
+    default: return _mm256_loadu_ps((const float *)w->values + at);
+  }
+}
+
+static void dense_row(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t n, int accumulate) {
+  size_t columns = w->columns, whole = columns / 32 * 32;
+  __m256 sum[2][4];
+  for (size_t t = 0; t < 2; t++)
+    for (size_t i = 0; i < 4; i++) sum[t][i] = _mm256_setzero_ps();
+  for (size_t k = 0; k < whole; k += 32)
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < 4; i++) {
+      __m256 v = dense8(w, row * columns + k + 8 * i);
+      for (size_t t = 0; t < n; t++)
+        sum[t][i] = _mm256_fmadd_ps(v, _mm256_loadu_ps(x + t * columns + k + 8 * i), sum[t][i]);
+    }
+  float rest[32];
+  qp_decode_run(&qp_kernels_avx2, rest, w, row * columns + whole, columns - whole);
+  for (size_t t = 0; t < n; t++) {
+    float value = total(_mm256_add_ps(_mm256_add_ps(sum[t][0], sum[t][1]), _mm256_add_ps(sum[t][2], sum[t][3])));
+    for (size_t k = whole; k < columns; k++) value += rest[k - whole] * x[t * columns + k];
+    float *out = y + t * ldy + row;
+    *out = accumulate ? *out + value : value;
+  }
+}
+
+void qp_few_rows_avx2(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
+                      int accumulate) {
+  if (w->storage != QP_Q4) {
+    for (size_t r = row; r < row + rows; r++) dense_row(y, ldy, x, w, r, n, accumulate);
+    return;
+  }
+  qp_scales s = qp_scales_of(w);
+  __m256i planes[4];
+  qp_planes(planes, w->levels);
+  for (size_t r = row; r < row + rows; r++) switch (n) {
+      case 1: q4_row(y, ldy, x, &s, planes, r, 1, accumulate); break;
+      case 2: q4_row(y, ldy, x, &s, planes, r, 2, accumulate); break;
+      case 3: q4_row(y, ldy, x, &s, planes, r, 3, accumulate); break;
+      default: q4_row(y, ldy, x, &s, planes, r, 4, accumulate); break;
+    }
+}
+
+// Thirty-two columns of rows [first, last), one or two tokens.
+__attribute__((always_inline)) static inline void q4_columns(__m256 sums[][4], const float *dy, size_t ld,
+                                                             const qp_scales *s, const __m256i planes[4], size_t column,
+                                                             size_t first, size_t last, const size_t n) {
+  const qp_matrix *w = s->w;
+  __m256 sum[2][4];
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++)
+    for (size_t i = 0; i < 4; i++) sum[t][i] = sums[t][i];
+  for (size_t r = first; r < last; r++) {
+    size_t at = r * w->columns + column;
+    __m256 v[4], scale = _mm256_set1_ps(qp_scale_at(s, at));
+    qp_levels32(v, planes, qp_split(_mm_loadu_si128((const __m128i *)((const uint8_t *)w->values + at / 2))));
+#pragma clang loop unroll(full)
+    for (size_t t = 0; t < n; t++) {
+      __m256 d = _mm256_mul_ps(_mm256_broadcast_ss(dy + t * ld + r), scale);
+      for (size_t i = 0; i < 4; i++) sum[t][i] = _mm256_fmadd_ps(v[i], d, sum[t][i]);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++)
+    for (size_t i = 0; i < 4; i++) sums[t][i] = sum[t][i];
+}
+
+void qp_few_columns_avx2(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
+                         int accumulate) {
+  qp_scales s = qp_scales_of(w);
+  __m256i planes[4];
+  qp_planes(planes, w->levels);
+  __m256 all[4][4][4];  // [32 columns][token]
+  for (size_t i = 0; i < 4; i++)
+    for (size_t t = 0; t < 4; t++)
+      for (size_t j = 0; j < 4; j++) all[i][t][j] = _mm256_setzero_ps();
+  // Some rows at a time, so that all of a line of memory is used while it is near.
+  for (size_t first = 0; first < w->rows; first += 256) {
+    size_t last = w->rows - first < 256 ? w->rows : first + 256;
+    for (size_t at = 0; at < columns; at += 32)
+      for (size_t t = 0; t < n; t += 2) {
+        if (n - t >= 2)
+          q4_columns(all[at / 32] + t, dy + t * w->rows, w->rows, &s, planes, column + at, first, last, 2);
+        else
+          q4_columns(all[at / 32] + t, dy + t * w->rows, w->rows, &s, planes, column + at, first, last, 1);
+      }
+  }
+  for (size_t t = 0; t < n; t++)
+    for (size_t at = 0; at < columns; at += 32) {
+      float sums[32], *out = dx + t * w->columns + column + at;
+      memcpy(sums, all[at / 32][t], sizeof sums);
+      for (size_t i = 0; i < 32; i++) {
+        float value = sums[i / 8 * 8 + i % 2 * 4 + i % 8 / 2];
+        out[i] = accumulate ? out[i] + value : value;
+      }
+    }
+}
+
+#pragma clang attribute pop
+#endif

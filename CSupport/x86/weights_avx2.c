@@ -1,0 +1,99 @@
+/// AVX2: decoding of weights, alone and into panels.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <string.h>
+
+#include "x86/leaves_avx2.h"
+
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#include "x86/planes_avx2.h"
+#include "x86/q4_bytes.h"
+
+enum { NR = QP_AVX2_NR };
+
+void qp_decode_q4_avx2(float *y, const uint8_t *codes, const float *levels, float scale, size_t count) {
+  __m256i planes[4];
+  __m256 v[4], s = _mm256_set1_ps(scale);
+  qp_planes(planes, levels);
+  for (size_t i = 0; i < count; i += 32) {
+    uint8_t rest[16] = {0};
+    float last[32];
+    size_t part = count - i < 32 ? count - i : 32;
+    const uint8_t *at = codes + i / 2;
+    if (part < 32) at = memcpy(rest, at, (part + 1) / 2);
+    float *to = part < 32 ? last : y + i;
+    qp_levels32(v, planes, qp_pair(at, at + 8));
+    for (int j = 0; j < 4; j++) {
+      __m256 values = _mm256_mul_ps(v[j], s);
+      _mm_storeu_ps(to + 4 * j, _mm256_castps256_ps128(values));
+      _mm_storeu_ps(to + 16 + 4 * j, _mm256_extractf128_ps(values, 1));
+    }
+    if (part < 32) memcpy(y + i, last, part * sizeof(float));
+  }
+}
+
+void qp_decode_f16_avx2(float *y, const uint16_t *x, size_t count) {
+  size_t i = 0;
+  for (; i + 8 <= count; i += 8) _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(x + i))));
+  for (; i < count; i++) y[i] = _cvtsh_ss(x[i]);
+}
+
+void qp_pack_weight_rows_avx2(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc) {
+  if (w->storage == QP_F32) {
+    qp_pack_transposed_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, NR, kc);
+    return;
+  }
+  if (!qp_aligned_q4(w)) {
+    qp_pack_weight_rows_any(&qp_kernels_avx2, dst, w, row, rows, column, kc);
+    return;
+  }
+  qp_scales s = qp_scales_of(w);
+  __m256i planes[4];
+  qp_planes(planes, w->levels);
+  float scales[16];
+  for (size_t k = 0; k < kc; k += 32) {
+    __m128i columns[16];
+    qp_load_codes(columns, scales, &s, row, rows, column + k);
+    __m256 scale[4];
+    for (int i = 0; i < 4; i++) scale[i] = _mm256_broadcast_ps((const __m128 *)(scales + 4 * i));
+    for (int j = 0; j < 16; j++) {
+      __m256 v[4];
+      float *even = dst + (k + 2 * (size_t)j) * NR, *odd = even + NR;
+      qp_levels32(v, planes, qp_split(columns[j]));
+      for (int i = 0; i < 4; i++) {
+        __m256 values = _mm256_mul_ps(v[i], scale[i]);
+        _mm_storeu_ps(even + 4 * i, _mm256_castps256_ps128(values));
+        _mm_storeu_ps(odd + 4 * i, _mm256_extractf128_ps(values, 1));
+      }
+    }
+  }
+}
+
+void qp_pack_weight_columns_avx2(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
+  if (w->storage == QP_F32) {
+    qp_pack_straight_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, NR, kc);
+    return;
+  }
+  if (!qp_aligned_q4(w)) {
+    qp_pack_weight_columns_any(&qp_kernels_avx2, dst, w, row, kc, column, columns);
+    return;
+  }
+  qp_scales s = qp_scales_of(w);
+  __m256i planes[4];
+  qp_planes(planes, w->levels);
+  size_t first = row * w->columns + column, step = w->columns;
+  const uint8_t *codes = (const uint8_t *)w->values + first / 2;
+  for (size_t k = 0; k < kc; k += 2) {
+    size_t other = k + 1 < kc ? k + 1 : k;
+    __m256 v[4], scale = qp_halves(qp_scale_at(&s, first + k * step), qp_scale_at(&s, first + other * step));
+    qp_levels32(v, planes, qp_pair(codes + k * step / 2, codes + other * step / 2));
+    for (int i = 0; i < 4; i++) {
+      __m256 values = _mm256_mul_ps(v[i], scale);
+      _mm_storeu_ps(dst + other * NR + 4 * i, _mm256_extractf128_ps(values, 1));
+      _mm_storeu_ps(dst + k * NR + 4 * i, _mm256_castps256_ps128(values));
+    }
+  }
+}
+
+#pragma clang attribute pop
+#endif
