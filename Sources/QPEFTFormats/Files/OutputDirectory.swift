@@ -1,14 +1,14 @@
 internal import Foundation
 
 /// A directory under a temporary name beside its place; it appears there whole, on `finish`, or never.
-final class OutputDirectory {
-  let path: String
+package final class OutputDirectory {
+  package let path: String
   /// Where files are written until `finish`.
-  let temporary: String
+  package let temporary: String
   private var isOpen = true
 
   /// Makes the temporary directory. An existing `path` must be an empty directory.
-  init(path: String) throws(FileError) {
+  package init(path: String) throws(FileError) {
     var path = path
     while path.count > 1, path.hasSuffix("/") { path.removeLast() }
     self.path = path
@@ -26,10 +26,10 @@ final class OutputDirectory {
   deinit { if isOpen { discard() } }
 
   /// Path of a file to be.
-  func file(_ name: String) -> String { temporary + "/" + name }
+  package func file(_ name: String) -> String { temporary + "/" + name }
 
   /// Gives the directory its name.
-  func finish() throws(FileError) {
+  package func finish() throws(FileError) {
     rmdir(path)
     guard rename(temporary, path) == 0 else { throw FileError.last("create", path) }
     isOpen = false
@@ -41,7 +41,7 @@ final class OutputDirectory {
   }
 
   /// Removes what was written.
-  func discard() {
+  package func discard() {
     isOpen = false
     try? FileManager.default.removeItem(atPath: temporary)
   }

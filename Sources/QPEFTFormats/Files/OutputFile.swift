@@ -1,13 +1,13 @@
 internal import Foundation
 
 /// A file under a temporary name beside its place; it appears there whole, on `finish`, or never.
-final class OutputFile {
-  let path: String
+package final class OutputFile {
+  package let path: String
   private let temporary: String
   private var descriptor: Int32
 
   /// Creates the temporary file.
-  init(path: String) throws(FileError) {
+  package init(path: String) throws(FileError) {
     self.path = path
     temporary = path + ".partial-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
@@ -21,7 +21,7 @@ final class OutputFile {
   }
 
   /// Writes bytes at an offset.
-  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
+  package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
     var written = 0
     while written < bytes.count {
       let result = pwrite(
@@ -34,7 +34,7 @@ final class OutputFile {
   }
 
   /// Brings everything to the disk and gives the file its name.
-  func finish() throws(FileError) {
+  package func finish() throws(FileError) {
     guard fsync(descriptor) == 0 else { throw FileError.last("write", path) }
     let result = close(descriptor)
     descriptor = -1
@@ -46,7 +46,7 @@ final class OutputFile {
   }
 
   /// Writes a whole small file.
-  static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
+  package static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
     let file = try OutputFile(path: path)
     let result = bytes.withUnsafeBytes { bytes in
       Result { () throws(FileError) in try file.write(bytes, at: 0) }
