@@ -1,0 +1,47 @@
+internal import Foundation
+
+/// `metrics.jsonl`: one object for each step, on the disk before the next step begins.
+final class MetricsWriter {
+  private let path: String
+  private let descriptor: Int32
+
+  /// Opens the file; keeps the lines of the first `steps` steps of an earlier run, if there is one.
+  init(path: String, keeping steps: Int) throws(TrainingError) {
+    self.path = path
+    let old = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    let kept = old.split(separator: "\n").filter { Self.step(of: $0).map { $0 <= steps } ?? false }
+    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw .cannotWrite(path: path, reason: String(cString: strerror(errno))) }
+    if !kept.isEmpty { try append(kept.joined(separator: "\n") + "\n") }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Adds the line of one step.
+  func write(_ metrics: StepMetrics) throws(TrainingError) { try append(Self.line(metrics) + "\n") }
+
+  private func append(_ text: String) throws(TrainingError) {
+    var rest = ArraySlice(text.utf8)
+    while !rest.isEmpty {
+      let written = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+      if written < 0 && errno == EINTR { continue }
+      guard written > 0 else { throw .cannotWrite(path: path, reason: String(cString: strerror(errno))) }
+      rest = rest.dropFirst(written)
+    }
+  }
+
+  /// The object of one step; every number is finite.
+  static func line(_ m: StepMetrics) -> String {
+    """
+    {"step": \(m.step), "loss": \(m.loss), "learning_rate": \(m.learningRate), "grad_norm": \(m.gradientNorm), \
+    "tokens": \(m.tokens), "trained_tokens": \(m.trainedTokens), "tokens_per_second": \(m.tokensPerSecond), \
+    "peak_bytes": \(m.peakBytes), "seconds": \(m.seconds)}
+    """
+  }
+
+  private struct Line: Decodable { var step: Int }
+
+  private static func step(of line: Substring) -> Int? {
+    (try? JSONDecoder().decode(Line.self, from: Data(line.utf8)))?.step
+  }
+}

@@ -1,0 +1,194 @@
+public import QPEFTAutodiff
+public import QPEFTLayers
+public import QPEFTModels
+public import QPEFTTensor
+
+/// Trains parameters of a model on rows of tokens: one optimizer step for each call of `step()`.
+///
+/// `events()` makes a whole run of it, with evaluations, metrics and snapshots. A trainer belongs to one task at a time.
+/// Its numbers depend on options, rows and model alone; not on threads, and not on where a run was interrupted.
+public final class Trainer {
+  /// The model; its adapters hold `parameters`.
+  public let model: any LanguageModel
+  /// What is trained.
+  public let parameters: [Parameter]
+  /// What it is trained on, and what it is evaluated on.
+  public let rows, evaluationRows: [TrainingRow]
+  /// Settings of the run.
+  public let options: TrainingOptions
+  /// What is made small.
+  public let loss: any TrainingLoss
+  /// Which rows a step sees.
+  public let order: RowOrder
+  /// Account of the run's tensors.
+  public let ledger = MemoryLedger()
+  /// Optimizer steps done.
+  public package(set) var completedSteps = 0
+  /// Changes the parameters.
+  public package(set) var optimizer: any Optimizer
+  private var permutation: (epoch: Int, rows: [Int])?
+
+  /// A run that has not begun.
+  /// - Throws: `TrainingError` for options that make no sense, for no rows, and for a row without a trained token.
+  public init(
+    model: any LanguageModel, parameters: [Parameter], rows: [TrainingRow], evaluationRows: [TrainingRow] = [],
+    options: TrainingOptions = TrainingOptions(), loss: any TrainingLoss = CrossEntropyLoss(),
+    optimizer: (any Optimizer)? = nil
+  ) throws(TrainingError) {
+    try options.validate()
+    guard !parameters.isEmpty else { throw .noParameters }
+    guard !rows.isEmpty else { throw .noRows }
+    try Self.check(rows, vocabulary: model.shape.vocabularySize)
+    try Self.check(evaluationRows, vocabulary: model.shape.vocabularySize)
+    self.model = model
+    self.parameters = parameters
+    self.rows = rows
+    self.evaluationRows = evaluationRows
+    self.options = options
+    self.loss = loss
+    self.optimizer = optimizer ?? AdamW(weightDecay: options.weightDecay)
+    order = RowOrder(
+      rowCount: rows.count, rowsPerStep: options.batchSize * options.gradientAccumulation, shuffles: options.shuffles,
+      seed: options.seed)
+    ledger.charge(parameters.reduce(0) { $0 + $1.value.byteCount }, to: .adapters)
+    MemoryLedger.$current.withValue(ledger) { self.optimizer.prepare(for: parameters) }
+  }
+
+  private static func check(_ rows: [TrainingRow], vocabulary: Int) throws(TrainingError) {
+    for (index, row) in rows.enumerated() {
+      let name = row.origin.isEmpty ? "row \(index + 1)" : row.origin
+      guard row.trainedCount > 0 else { throw .noTrainedTokens(row: name) }
+      if let token = row.ids.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
+        throw .tokenOutside(row: name, token: token, vocabulary: vocabulary)
+      }
+    }
+  }
+
+  /// Optimizer steps of the whole run.
+  public var totalSteps: Int { options.steps ?? options.epochs * order.stepsPerEpoch }
+
+  /// Learning rate of update number `step`, counted from 0.
+  public func learningRate(ofStep step: Int) -> Double {
+    options.learningRate * options.schedule.factor(step: step, warmup: options.warmupSteps, total: totalSteps)
+  }
+
+  /// The batches of step number `step`, counted from 0: their gradients are summed for one update.
+  public func batches(ofStep step: Int) -> [TokenBatch] {
+    let epoch = step / order.stepsPerEpoch
+    if permutation?.epoch != epoch { permutation = (epoch, order.permutation(epoch: epoch)) }
+    let chosen = Array(order.rows(ofStep: step, in: permutation?.rows ?? []))
+    return stride(from: 0, to: chosen.count, by: options.batchSize).map { start in
+      TokenBatch(chosen[start..<min(start + options.batchSize, chosen.count)].map { rows[$0] })
+    }
+  }
+
+  /// Does the next optimizer step.
+  /// - Throws: `TrainingError.notFinite` where loss or gradient is not a number; nothing is changed then.
+  @discardableResult
+  public func step() throws(TrainingError) -> StepMetrics {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let step = completedSteps
+    let batches = batches(ofStep: step)
+    let rate = learningRate(ofStep: step)
+    let (loss, norm) = try update(batches, step: step, learningRate: rate)
+    completedSteps += 1
+    let seconds = (clock.now - start) / .seconds(1)
+    let tokens = batches.reduce(0) { $0 + $1.count }
+    return StepMetrics(
+      step: completedSteps, loss: loss, learningRate: rate, gradientNorm: norm, tokens: tokens,
+      trainedTokens: batches.reduce(0) { $0 + $1.trainedCount }, tokensPerSecond: Double(tokens) / max(seconds, 1e-9),
+      peakBytes: ProcessMemory.peak, seconds: seconds)
+  }
+
+  private func update(
+    _ batches: [TokenBatch], step: Int, learningRate: Double
+  ) throws(TrainingError) -> (loss: Double, norm: Double) {
+    defer { for parameter in parameters { parameter.gradient = nil } }
+    let loss = MemoryLedger.$current.withValue(ledger) { addGradients(of: batches, step: step) }
+    guard loss.isFinite else { throw .notFinite(what: "loss", step: step + 1, lastSnapshot: nil) }
+    let clipping = GradientClipping(parameters, limit: options.maximumGradientNorm)
+    guard clipping.norm.isFinite else { throw .notFinite(what: "gradient", step: step + 1, lastSnapshot: nil) }
+    MemoryLedger.$current.withValue(ledger) {
+      optimizer.update(parameters, learningRate: learningRate, gradientScale: clipping.scale)
+    }
+    return (loss, clipping.norm)
+  }
+
+  /// Forward and backward of the batches of one step; returns their loss.
+  private func addGradients(of batches: [TokenBatch], step: Int) -> Double {
+    let normalizer = Double(batches.reduce(0) { $0 + $1.trainedCount })
+    var total = 0.0
+    for (index, batch) in batches.enumerated() {
+      let pass = UInt32(truncatingIfNeeded: step * options.gradientAccumulation + index)
+      let tape = Tape(seed: options.seed, step: pass)
+      let context = LossContext(tape: tape, normalizer: normalizer, checkpointing: options.checkpointing)
+      let value = loss(model, batch, context)
+      if !value.value.isPhantom {
+        total += Double(value.value.scalar)
+        guard total.isFinite else { return total }
+      }
+      tape.backward(from: value)
+    }
+    return total
+  }
+
+  /// Memory of the run at most: a dry run of the batches with the most tokens and with the most trained tokens.
+  public func plan() -> MemoryPlan {
+    let steps = min(totalSteps, order.stepsPerEpoch * (options.shuffles ? options.epochs : 1))
+    var batches: [TokenBatch] = []
+    func consider(_ batch: TokenBatch, at index: Int, _ size: (TokenBatch) -> [Int]) {
+      if batches.count <= index {
+        batches.append(batch)
+      } else if size(batches[index]).lexicographicallyPrecedes(size(batch)) {
+        batches[index] = batch
+      }
+    }
+    for batch in (completedSteps..<max(steps, completedSteps + 1)).lazy.flatMap(batches(ofStep:)) {
+      consider(batch, at: 0) { [$0.count, $0.trainedCount] }
+      consider(batch, at: 1) { [$0.trainedCount, $0.count] }
+    }
+    var plans = Set(batches).map(plan(batch:))
+    let evaluations = stride(from: 0, to: evaluationRows.count, by: options.batchSize).map {
+      TokenBatch(evaluationRows[$0..<min($0 + options.batchSize, evaluationRows.count)])
+    }
+    if let longest = evaluations.max(by: { $0.count < $1.count }) { plans.append(planEvaluation(batch: longest)) }
+    return plans.max { $0.peak < $1.peak } ?? plan(batch: TokenBatch())
+  }
+
+  private func planEvaluation(batch: TokenBatch) -> MemoryPlan {
+    let ledger = MemoryLedger()
+    MemoryLedger.$current.withValue(ledger) {
+      Tensor.$isPlanning.withValue(true) {
+        ledger.charge(parameters.reduce(0) { $0 + $1.value.byteCount }, to: .adapters)
+        var optimizer = self.optimizer
+        optimizer.prepare(for: parameters)
+        _ = loss(model, batch, LossContext(tape: Tape(isRecording: false), normalizer: 1, checkpointing: false))
+        withExtendedLifetime(optimizer) {}
+      }
+    }
+    return MemoryPlan(ledger, weights: weightBytes, tokens: batch.count, trainedTokens: batch.trainedCount)
+  }
+
+  private var weightBytes: Int { model.weightGroups.reduce(0) { $0 + $1.bytes } }
+
+  /// Memory of a step with this batch: its own code, on tensors without numbers.
+  public func plan(batch: TokenBatch) -> MemoryPlan {
+    let ledger = MemoryLedger()
+    let gradients = parameters.map(\.gradient)
+    MemoryLedger.$current.withValue(ledger) {
+      Tensor.$isPlanning.withValue(true) {
+        ledger.charge(parameters.reduce(0) { $0 + $1.value.byteCount }, to: .adapters)
+        var optimizer = self.optimizer
+        optimizer.prepare(for: parameters)
+        for parameter in parameters { parameter.gradient = nil }
+        let isAccumulated = options.gradientAccumulation > 1 && rows.count > options.batchSize
+        _ = addGradients(of: isAccumulated ? [batch, batch] : [batch], step: 0)
+        withExtendedLifetime(optimizer) {}
+        for parameter in parameters { parameter.gradient = nil }
+      }
+    }
+    for (parameter, gradient) in zip(parameters, gradients) { parameter.gradient = gradient }
+    return MemoryPlan(ledger, weights: weightBytes, tokens: batch.count, trainedTokens: batch.trainedCount)
+  }
+}

@@ -1,0 +1,80 @@
+/// A run that cannot start or go on.
+public enum TrainingError: Error, Equatable, CustomStringConvertible {
+  /// A setting that makes no sense.
+  case option(name: String, problem: String)
+  /// There is nothing to train on.
+  case noRows
+  /// A row in which no token is trained.
+  case noTrainedTokens(row: String)
+  /// A token that the model does not know.
+  case tokenOutside(row: String, token: Int32, vocabulary: Int)
+  /// There is nothing to train.
+  case noParameters
+  /// The loss or the gradient is not a number. `lastSnapshot` holds the state before that step.
+  case notFinite(what: String, step: Int, lastSnapshot: String?)
+  /// The output directory already holds a run.
+  case outputExists(String)
+  /// Nothing to resume from.
+  case noSnapshot(String)
+  /// A run cannot go on as another one: what differs.
+  case differs(snapshot: String, [Difference])
+  /// A snapshot that cannot be read.
+  case snapshot(path: String, problem: String)
+  /// A saved state of an optimizer that does not fit.
+  case optimizerState(String)
+  /// A file that cannot be written.
+  case cannotWrite(path: String, reason: String)
+
+  /// One thing in which two runs differ.
+  public struct Difference: Hashable, Sendable {
+    /// Name of the thing, its value in the snapshot, and its value now.
+    public let name, saved, now: String
+
+    /// A difference of a thing.
+    public init(name: String, saved: String, now: String) {
+      self.name = name
+      self.saved = saved
+      self.now = now
+    }
+  }
+
+  /// The failure in a sentence.
+  public var description: String {
+    switch self {
+    case .option(let name, let problem): return "\(name): \(problem)"
+    case .noRows: return "there are no rows to train on"
+    case .noTrainedTokens(let row): return "\(row): no token of this row is trained"
+    case .tokenOutside(let row, let token, let vocabulary):
+      return "\(row): token \(token) is outside the model's vocabulary of \(vocabulary)"
+    case .noParameters: return "there are no parameters to train"
+    case .notFinite(let what, let step, _): return "the \(what) of step \(step) is not a finite number"
+    case .outputExists(let path): return "\(path) already holds a training run"
+    case .noSnapshot(let path): return "\(path) holds no snapshot to resume from"
+    case .differs(let snapshot, let differences):
+      let list = differences.map { "\($0.name) was \($0.saved), is \($0.now)" }.joined(separator: "; ")
+      return "\(snapshot) belongs to another run: \(list)"
+    case .snapshot(let path, let problem): return "\(path): \(problem)"
+    case .optimizerState(let problem): return "the saved state of the optimizer does not fit: \(problem)"
+    case .cannotWrite(let path, let reason): return "cannot write \(path): \(reason)"
+    }
+  }
+
+  /// What the reader can do about it.
+  public var remedy: String {
+    switch self {
+    case .option: return "choose another value"
+    case .noRows: return "check that the data file has one JSON object on every line"
+    case .noTrainedTokens:
+      return "give the row an answer, raise the maximum length so that the answer is not cut off, or remove the row"
+    case .tokenOutside: return "use the tokenizer that belongs to this model"
+    case .noParameters: return "attach an adapter before training"
+    case .notFinite(_, _, let snapshot?): return "lower the learning rate; the state before this step is in \(snapshot)"
+    case .notFinite(_, _, nil): return "lower the learning rate, and check the data and the model"
+    case .outputExists: return "resume the run, or choose another output directory"
+    case .noSnapshot: return "start the run without resuming, or name the directory of the run that was interrupted"
+    case .differs: return "repeat the settings, data and model of the first run, or start a new run elsewhere"
+    case .snapshot, .optimizerState: return "remove that snapshot and resume from an earlier one"
+    case .cannotWrite: return "free space on the disk or choose a directory that you may write to"
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/// Settings of a training run; the one place for their defaults.
+public struct TrainingOptions: Hashable, Sendable, Codable {
+  /// Peak learning rate.
+  public var learningRate = 2e-4
+  /// How the learning rate changes.
+  public var schedule = LearningRateSchedule.linear
+  /// Updates over which the learning rate rises from 0.
+  public var warmupSteps = 0
+  /// Decoupled weight decay of AdamW.
+  public var weightDecay = 0.0
+  /// Gradients are scaled down to this norm; 0: never.
+  public var maximumGradientNorm = 1.0
+  /// Rows computed at one time.
+  public var batchSize = 1
+  /// Batches whose gradients are summed for one update.
+  public var gradientAccumulation = 1
+  /// Updates; nil: as many as `epochs` take.
+  public var steps: Int?
+  /// Passes over the data, if `steps` is nil.
+  public var epochs = 1
+  /// Decides order, dropout and first values of adapters.
+  public var seed: UInt64 = 0
+  /// Whether rows are shuffled for each epoch.
+  public var shuffles = true
+  /// Whether blocks run again in backward: about a third slower, and a fraction of the memory.
+  public var checkpointing = true
+  /// Updates between evaluations, if there is evaluation data; nil: after every epoch and at the end.
+  public var evaluationSteps: Int?
+  /// Updates between snapshots; 0: none.
+  public var saveSteps = 200
+  /// Snapshots that are kept; older ones are removed.
+  public var keptSnapshots = 2
+
+  /// The defaults.
+  public init() {}
+
+  /// Throws `TrainingError.option` for a setting that makes no sense.
+  public func validate() throws(TrainingError) {
+    func check(_ condition: Bool, _ name: String, _ problem: String) throws(TrainingError) {
+      if !condition { throw .option(name: name, problem: problem) }
+    }
+    try check(learningRate.isFinite && learningRate >= 0, "learning rate", "\(learningRate) is not a rate")
+    try check(warmupSteps >= 0, "warm-up steps", "\(warmupSteps) is negative")
+    try check(weightDecay.isFinite && weightDecay >= 0, "weight decay", "\(weightDecay) is negative or not finite")
+    try check(
+      maximumGradientNorm.isFinite && maximumGradientNorm >= 0, "maximum gradient norm",
+      "\(maximumGradientNorm) is negative or not finite")
+    try check(batchSize > 0, "batch size", "\(batchSize) is not positive")
+    try check(gradientAccumulation > 0, "gradient accumulation", "\(gradientAccumulation) is not positive")
+    try check(steps.map { $0 > 0 } ?? true, "steps", "\(steps ?? 0) is not positive")
+    try check(epochs > 0, "epochs", "\(epochs) is not positive")
+    try check(evaluationSteps.map { $0 > 0 } ?? true, "evaluation steps", "\(evaluationSteps ?? 0) is not positive")
+    try check(saveSteps >= 0, "save steps", "\(saveSteps) is negative")
+    try check(keptSnapshots > 0, "kept snapshots", "\(keptSnapshots) is not positive")
+  }
+
+  /// What decides the numbers of a run, by name. A resumed run has the same.
+  var settings: [String: String] {
+    [
+      "learning_rate": "\(learningRate)", "schedule": schedule.rawValue, "warmup_steps": "\(warmupSteps)",
+      "max_grad_norm": "\(maximumGradientNorm)", "batch_size": "\(batchSize)",
+      "gradient_accumulation": "\(gradientAccumulation)", "seed": "\(seed)", "shuffle": "\(shuffles)",
+    ]
+  }
+}

@@ -1,0 +1,123 @@
+internal import Foundation
+internal import QPEFTAutodiff
+internal import QPEFTTensor
+
+/// A whole run as a sequence of events: `for try await event in run`. Each `next()` does one piece of work, at most one step.
+///
+/// Nothing happens between two calls, so the task that iterates owns the model. A cancelled task ends with
+/// `CancellationError` before its next piece of work; `saveSnapshot()` then keeps what is done.
+public final class TrainingRun: AsyncSequence {
+  /// What is run.
+  public let trainer: Trainer
+  /// Where it writes; nil: nowhere.
+  public let output: TrainingOutput?
+  private var work: [Work] = [.start]
+  private var metrics: MetricsWriter?
+
+  private enum Work { case start, step, evaluate, snapshot, finish }
+
+  /// A run that has not begun. With `resumes`, the trainer is put where the newest snapshot in `output` stands.
+  /// - Throws: `TrainingError.outputExists` where `output` holds another run; with `resumes`, `.noSnapshot` and `.differs`.
+  public init(_ trainer: Trainer, output: TrainingOutput? = nil, resumes: Bool = false) throws {
+    self.trainer = trainer
+    self.output = output
+    guard let output else { return }
+    if resumes {
+      try Snapshot.restore(trainer, from: output)
+    } else {
+      let names = ["adapter_model.safetensors", "metrics.jsonl"].map { output.directory + "/" + $0 }
+      let isUsed = names.contains(where: FileManager.default.fileExists(atPath:))
+      guard !isUsed, Snapshot.all(in: output.directory).isEmpty else {
+        throw TrainingError.outputExists(output.directory)
+      }
+    }
+  }
+
+  /// Does the next piece of work and says what it was; nil at the end.
+  public func next() throws -> TrainingEvent? {
+    guard let next = work.first else { return nil }
+    work.removeFirst()
+    switch next {
+    case .start: return .started(try start())
+    case .step: return .step(try step())
+    case .evaluate:
+      let result = try Evaluation.run(
+        trainer.model, trainer.evaluationRows, batchSize: trainer.options.batchSize, loss: trainer.loss)
+      return .evaluation(step: trainer.completedSteps, result)
+    case .snapshot:
+      guard let path = try saveSnapshot() else { return try self.next() }
+      return .snapshot(step: trainer.completedSteps, path: path)
+    case .finish:
+      if let output { try output.writeAdapter(output.directory) }
+      return .finished(step: trainer.completedSteps, adapter: output?.directory)
+    }
+  }
+
+  /// Writes a snapshot of the steps done so far and returns its path; nil without an output directory or before the first step.
+  @discardableResult
+  public func saveSnapshot() throws -> String? {
+    guard let output, trainer.completedSteps > 0 else { return nil }
+    return try Snapshot.write(trainer, to: output)
+  }
+
+  private func start() throws -> TrainingSummary {
+    let plan = trainer.plan()
+    if let output {
+      do {
+        try FileManager.default.createDirectory(atPath: output.directory, withIntermediateDirectories: true)
+      } catch { throw TrainingError.cannotWrite(path: output.directory, reason: Self.reason(error)) }
+      metrics = try MetricsWriter(path: "\(output.directory)/metrics.jsonl", keeping: trainer.completedSteps)
+    }
+    work.append(trainer.completedSteps < trainer.totalSteps ? .step : .finish)
+    return TrainingSummary(
+      firstStep: trainer.completedSteps + 1, lastStep: trainer.totalSteps, stepsPerEpoch: trainer.order.stepsPerEpoch,
+      rows: trainer.rows.count, tokens: trainer.rows.reduce(0) { $0 + $1.ids.count },
+      trainedTokens: trainer.rows.reduce(0) { $0 + $1.trainedCount },
+      parameters: trainer.parameters.reduce(0) { $0 + $1.value.count }, plan: plan)
+  }
+
+  private func step() throws -> StepMetrics {
+    let result: StepMetrics
+    do { result = try trainer.step() } catch {
+      guard case .notFinite(let what, let step, _) = error else { throw error }
+      throw TrainingError.notFinite(what: what, step: step, lastSnapshot: try saveSnapshot())
+    }
+    try metrics?.write(result)
+    let done = trainer.completedSteps
+    let isLast = done >= trainer.totalSteps
+    if trainer.options.saveSteps > 0, done % trainer.options.saveSteps == 0, !isLast { work.append(.snapshot) }
+    let interval = trainer.options.evaluationSteps ?? trainer.order.stepsPerEpoch
+    if !trainer.evaluationRows.isEmpty, isLast || done % interval == 0 { work.append(.evaluate) }
+    work.append(isLast ? .finish : .step)
+    return result
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+    guard let code = (underlying ?? error as NSError) as NSError?, code.domain == NSPOSIXErrorDomain else {
+      return error.localizedDescription
+    }
+    return String(cString: strerror(Int32(code.code)))
+  }
+
+  /// Starts from where the run stands.
+  public func makeAsyncIterator() -> Iterator { Iterator(run: self) }
+
+  /// The events still to come.
+  public struct Iterator: AsyncIteratorProtocol {
+    let run: TrainingRun
+
+    /// Does the next piece of work on the caller's actor.
+    /// - Throws: `CancellationError` if the task is cancelled, and what the work throws.
+    public mutating func next(isolation actor: isolated (any Actor)?) async throws -> TrainingEvent? {
+      try Task.checkCancellation()
+      return try run.next()
+    }
+
+    /// Does the next piece of work.
+    public mutating func next() async throws -> TrainingEvent? {
+      try Task.checkCancellation()
+      return try run.next()
+    }
+  }
+}

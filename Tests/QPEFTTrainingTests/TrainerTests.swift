@@ -1,0 +1,271 @@
+import Foundation
+import QPEFT
+import Testing
+
+/// Serialized: one test changes the number of threads.
+@Suite("A training run", .serialized) struct TrainerTests {
+  static func options(_ change: (inout TrainingOptions) -> Void = { _ in }) -> TrainingOptions {
+    var options = TrainingOptions()
+    options.learningRate = 1e-2
+    options.steps = 6
+    options.batchSize = 2
+    options.seed = 7
+    options.saveSteps = 0
+    change(&options)
+    return options
+  }
+
+  @Test func `accumulated batches equal one larger batch`() throws {
+    let rows = TinyRun.rows(8)
+    func losses(batch: Int, accumulation: Int) throws -> ([Double], [Float]) {
+      let run = try TinyRun()
+      let options = Self.options {
+        $0.batchSize = batch
+        $0.gradientAccumulation = accumulation
+        $0.steps = 4
+      }
+      let trainer = try Trainer(model: run.model, parameters: run.adapters.parameters, rows: rows, options: options)
+      let losses = try (0..<4).map { _ in try trainer.step().loss }
+      return (losses, run.adapters.parameters.flatMap(\.value.elements))
+    }
+    let (large, largeValues) = try losses(batch: 6, accumulation: 1)
+    for (batch, accumulation) in [(1, 6), (2, 3), (3, 2)] {
+      let (small, values) = try losses(batch: batch, accumulation: accumulation)
+      for (a, b) in zip(large, small) { #expect(abs(a - b) < 1e-5 * a, "\(batch) x \(accumulation)") }
+      for (a, b) in zip(largeValues, values) where abs(a - b) > 2e-4 {
+        Issue.record("\(batch) x \(accumulation): \(a) and \(b)")
+        break
+      }
+    }
+  }
+
+  @Test func `the last step of an epoch takes what is left, and every row comes once`() throws {
+    let order = RowOrder(rowCount: 11, rowsPerStep: 4, shuffles: true, seed: 3)
+    #expect(order.stepsPerEpoch == 3)
+    let first = order.permutation(epoch: 0)
+    #expect(first.sorted() == Array(0..<11))
+    #expect(first != order.permutation(epoch: 1))
+    #expect((0..<3).map { order.rows(ofStep: $0, in: first).count } == [4, 4, 3])
+    #expect((0..<3).flatMap { order.rows(ofStep: $0, in: first) } == first)
+    #expect(RowOrder(rowCount: 3, rowsPerStep: 1, shuffles: false, seed: 0).permutation(epoch: 5) == [0, 1, 2])
+  }
+
+  @Test(arguments: [true, false])
+  func `resuming continues bit for bit`(checkpointing: Bool) throws {
+    let rows = TinyRun.rows(7)
+    let options = Self.options {
+      $0.gradientAccumulation = 2
+      $0.checkpointing = checkpointing
+      $0.schedule = .cosine
+    }
+    func makeRun(_ directory: String, resumes: Bool) throws -> (TrainingRun, TinyRun) {
+      let tiny = try TinyRun(dropout: 0.1, seed: 5)
+      let trainer = try Trainer(model: tiny.model, parameters: tiny.adapters.parameters, rows: rows, options: options)
+      return (try TrainingRun(trainer, output: tiny.output(directory), resumes: resumes), tiny)
+    }
+    let directory = try TemporaryDirectory()
+    let (straight, whole) = try makeRun(directory.path + "/straight", resumes: false)
+    while try straight.next() != nil {}
+
+    let (interrupted, _) = try makeRun(directory.path + "/resumed", resumes: false)
+    for _ in 0..<4 { _ = try interrupted.next() }  // started, three steps
+    let path = try #require(try interrupted.saveSnapshot())
+    #expect(path.hasSuffix("checkpoint-3"))
+    _ = try interrupted.next()  // a step that is lost
+
+    let (resumed, parts) = try makeRun(directory.path + "/resumed", resumes: true)
+    while try resumed.next() != nil {}
+    #expect(whole.bits == parts.bits)
+    let files = try ["straight", "resumed"].map {
+      try Data(contentsOf: URL(fileURLWithPath: "\(directory.path)/\($0)/adapter_model.safetensors"))
+    }
+    #expect(files[0] == files[1])
+    let lines = try ["straight", "resumed"].map { name in
+      try String(contentsOfFile: "\(directory.path)/\(name)/metrics.jsonl", encoding: .utf8).split(separator: "\n")
+        .map { $0.components(separatedBy: "\"tokens_per_second\"")[0] }
+    }
+    #expect(lines[0].count == 6)
+    #expect(lines[0] == lines[1])
+  }
+
+  @Test func `resuming another run is refused and says what differs`() throws {
+    let directory = try TemporaryDirectory()
+    let rows = TinyRun.rows(7)
+    func makeRun(_ rows: [TrainingRow], _ options: TrainingOptions, model: String = "tied-f32", resumes: Bool) throws
+      -> TrainingRun
+    {
+      let tiny = try TinyRun(model)
+      let trainer = try Trainer(model: tiny.model, parameters: tiny.adapters.parameters, rows: rows, options: options)
+      return try TrainingRun(trainer, output: tiny.output(directory.path + "/run"), resumes: resumes)
+    }
+    #expect(throws: TrainingError.noSnapshot(directory.path + "/run")) {
+      try makeRun(rows, Self.options(), resumes: true)
+    }
+    let run = try makeRun(rows, Self.options { $0.saveSteps = 2 }, resumes: false)
+    while try run.next() != nil {}
+    #expect(throws: TrainingError.outputExists(directory.path + "/run")) {
+      try makeRun(rows, Self.options(), resumes: false)
+    }
+    func difference(_ make: () throws -> TrainingRun) -> [String] {
+      do {
+        _ = try make()
+        return []
+      } catch TrainingError.differs(_, let differences) { return differences.map(\.name) } catch { return ["\(error)"] }
+    }
+    #expect(difference { try makeRun(rows, Self.options(), resumes: true) } == [])
+    #expect(
+      difference { try makeRun(rows, Self.options { $0.learningRate = 1 }, resumes: true) } == ["learning_rate"])
+    #expect(
+      difference { try makeRun(rows, Self.options { $0.steps = 9 }, resumes: true) } == ["number of steps"])
+    #expect(
+      difference { try makeRun(rows.reversed(), Self.options(), resumes: true) } == ["fingerprint of the data"])
+    #expect(
+      difference { try makeRun(rows, Self.options(), model: "tied-f32-nf4dq", resumes: true) }
+        == ["fingerprint of the model"])
+  }
+
+  @Test func `numbers do not depend on threads`() throws {
+    let before = KernelSet.threadCount
+    defer { KernelSet.threadCount = before }
+    let bits = try [1, 2, 3].map { threads in
+      KernelSet.threadCount = threads
+      let run = try TinyRun(dropout: 0.1)
+      let trainer = try Trainer(
+        model: run.model, parameters: run.adapters.parameters, rows: TinyRun.rows(8), options: Self.options())
+      for _ in 0..<5 { try trainer.step() }
+      return run.bits
+    }
+    #expect(bits[0] == bits[1])
+    #expect(bits[0] == bits[2])
+  }
+
+  @Test(arguments: [true, false], [1, 2])
+  func `planned memory is the memory that a run takes`(checkpointing: Bool, accumulation: Int) throws {
+    let run = try TinyRun(dropout: 0.1)
+    let trainer = try Trainer(
+      model: run.model, parameters: run.adapters.parameters, rows: TinyRun.rows(8),
+      options: Self.options {
+        $0.checkpointing = checkpointing
+        $0.gradientAccumulation = accumulation
+      })
+    let before = run.bits
+    let plan = trainer.plan()
+    #expect(run.bits == before)
+    for _ in 0..<trainer.totalSteps { try trainer.step() }
+    #expect(trainer.ledger.total.peak == plan.peak)
+    #expect(trainer.ledger[.activations].peak <= plan.activations)
+    #expect(trainer.ledger[.optimizer].current == plan.optimizer)
+    #expect(trainer.ledger[.gradients].current == 0)
+    #expect(plan.peak > 0 && plan.weights > 0)
+  }
+
+  @Test func `recomputation changes nothing but memory`() throws {
+    func train(_ checkpointing: Bool) throws -> ([UInt32], Int) {
+      let run = try TinyRun(dropout: 0.2)
+      let trainer = try Trainer(
+        model: run.model, parameters: run.adapters.parameters, rows: TinyRun.rows(8),
+        options: Self.options { $0.checkpointing = checkpointing })
+      for _ in 0..<3 { try trainer.step() }
+      return (run.bits, trainer.ledger.total.peak)
+    }
+    let (kept, keptPeak) = try train(false)
+    let (recomputed, recomputedPeak) = try train(true)
+    #expect(kept == recomputed)
+    #expect(recomputedPeak < keptPeak)
+  }
+
+  @Test func `a loss that is no number stops the run and keeps the state before it`() async throws {
+    struct Spoiled: TrainingLoss {
+      func callAsFunction(_ model: any LanguageModel, _ batch: TokenBatch, _ context: LossContext) -> Variable {
+        let loss = CrossEntropyLoss()(model, batch, context)
+        return context.tape.step == 3 ? loss + Variable(Tensor([1], [.nan]), on: context.tape) : loss
+      }
+    }
+    let directory = try TemporaryDirectory()
+    let tiny = try TinyRun()
+    let trainer = try Trainer(
+      model: tiny.model, parameters: tiny.adapters.parameters, rows: TinyRun.rows(8), options: Self.options(),
+      loss: Spoiled())
+    let run = try TrainingRun(trainer, output: tiny.output(directory.path + "/run"))
+    var steps = 0
+    await #expect(
+      throws: TrainingError.notFinite(
+        what: "loss", step: 4, lastSnapshot: directory.path + "/run/checkpoint-3")
+    ) {
+      for try await event in run { if case .step = event { steps += 1 } }
+    }
+    #expect(steps == 3)
+    let kept = try Fixture.tensors(directory.path + "/run/checkpoint-3/adapter_model.safetensors")
+    for parameter in tiny.adapters.parameters { #expect(kept[parameter.name] == parameter.value) }
+  }
+
+  @Test func `rows that cannot be trained on are named`() throws {
+    let tiny = try TinyRun()
+    func error(_ rows: [TrainingRow]) -> TrainingError? {
+      do throws(TrainingError) {
+        _ = try Trainer(model: tiny.model, parameters: tiny.adapters.parameters, rows: rows)
+        return nil
+      } catch { return error }
+    }
+    #expect(error([]) == .noRows)
+    let untrained = TrainingRow(ids: [1, 2], isTrained: [true, false], origin: "a.jsonl:9")
+    #expect(error(TinyRun.rows(2) + [untrained]) == .noTrainedTokens(row: "a.jsonl:9"))
+    let vocabulary = tiny.model.shape.vocabularySize
+    let outside = TrainingRow(ids: [1, Int32(vocabulary)], isTrained: [true, true])
+    #expect(
+      error([outside]) == .tokenOutside(row: "row 1", token: Int32(vocabulary), vocabulary: vocabulary))
+  }
+
+  @Test func `a cancelled task stops before the next step`() async throws {
+    let task = Task {
+      let tiny = try TinyRun()
+      let trainer = try Trainer(
+        model: tiny.model, parameters: tiny.adapters.parameters, rows: TinyRun.rows(4), options: Self.options())
+      var steps = 0
+      do {
+        for try await event in try TrainingRun(trainer) {
+          if case .step(let metrics) = event {
+            steps += 1
+            if metrics.step == 2 { withUnsafeCurrentTask { $0?.cancel() } }
+          }
+        }
+      } catch is CancellationError { return steps }
+      return -1
+    }
+    #expect(try await task.value == 2)
+  }
+
+  @Test func `events come in order`() async throws {
+    let directory = try TemporaryDirectory()
+    let tiny = try TinyRun()
+    let trainer = try Trainer(
+      model: tiny.model, parameters: tiny.adapters.parameters, rows: TinyRun.rows(6),
+      evaluationRows: TinyRun.rows(3, seed: 9),
+      options: Self.options {
+        $0.steps = nil
+        $0.epochs = 2
+        $0.saveSteps = 2
+        $0.keptSnapshots = 1
+      })
+    var names: [String] = []
+    for try await event in try TrainingRun(trainer, output: tiny.output(directory.path + "/out")) {
+      switch event {
+      case .started(let summary): names.append("started \(summary.firstStep)-\(summary.lastStep)")
+      case .step(let metrics): names.append("step \(metrics.step)")
+      case .evaluation(let step, let result):
+        names.append("evaluation \(step)")
+        #expect(
+          result.loss > 0 && result.predictedTokens == TinyRun.rows(3, seed: 9).reduce(0) { $0 + $1.trainedCount })
+      case .snapshot(let step, _): names.append("snapshot \(step)")
+      case .finished(let step, _): names.append("finished \(step)")
+      }
+    }
+    #expect(
+      names == [
+        "started 1-6", "step 1", "step 2", "snapshot 2", "step 3", "evaluation 3", "step 4", "snapshot 4", "step 5",
+        "step 6", "evaluation 6", "finished 6",
+      ])
+    let files = try FileManager.default.contentsOfDirectory(atPath: directory.path + "/out").sorted()
+    #expect(files == ["adapter_model.safetensors", "checkpoint-4", "metrics.jsonl"])
+  }
+}
