@@ -2,7 +2,7 @@
 
 Run: python Tests/References/make_curves.py tiny
      python Tests/References/make_curves.py smollm2 WORKDIR      (directories of make_smollm2_directories.py)
-Writes Tests/Fixtures/tiny-llama/curve.json or Tests/Fixtures/smollm2/{logits-*,curve-nf4dq}.json. Formats: PROVENANCE.md there.
+Writes Tests/Fixtures/tiny-llama/curve.json or Tests/Fixtures/smollm2/{formula,logits-*,curve-nf4dq}.json. Formats: PROVENANCE.md there.
 """
 
 import sys
@@ -111,6 +111,17 @@ def golden_curve(directory, ids, path, name):
     print(name, "peer", BATCH * LENGTH / steady, "tokens/s, peak", common.peak_resident_bytes() >> 20, "MiB")
 
 
+def formula_example(path):
+    """A few values of the formula, step by step, for whoever repeats it."""
+    key, inputs, count = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", 576, 8
+    bound = np.float32(1) / np.sqrt(np.float32(inputs))
+    common.write_json(path, {
+        "key": key, "inputs": inputs, "seed": f"{common.fnv1a64(key):016x}",
+        "outputs": [f"{int(v):016x}" for v in common.splitmix64_stream(common.fnv1a64(key), count)],
+        "values": short(common.formula_uniform(key, count, bound)),
+    })
+
+
 def compact(path):
     """One row of numbers per line: JSON that a diff can show."""
     import re
@@ -133,6 +144,7 @@ def main():
 
     work, here = Path(sys.argv[2]), common.FIXTURES / "smollm2"
     ids = AutoTokenizer.from_pretrained(work / "smollm2-f32")(text).input_ids
+    formula_example(here / "formula.json")
     sample_logits(common.load_dense(work / "smollm2-f32"), ids[:64], here / "logits-f32.json", "smollm2-f32")
     for kind in ["nf4dq", "nf4", "fp4"]:
         sample_logits(common.load_4bit(work / f"smollm2-{kind}"), ids[:64], here / f"logits-{kind}.json", f"smollm2-{kind}")
