@@ -40,12 +40,13 @@ package struct AttentionShape: Hashable, Sendable {
 extension Kernels {
   /// Causal attention: `out`, `q` `[rows, heads, head]`; `k`, `v` `[key rows, keyValueHeads, head]`; `logsumexp` `[heads, rows]`.
   package static func attention(
-    _ out: Output, logsumexp: Output?, q: Input, k: Input, v: Input, segments: [AttentionSegment], shape: AttentionShape
+    _ out: Output, logsumexp: Output?, q: Input, k: Input, v: Input, segments: [AttentionSegment],
+    shape: AttentionShape, scratch: Scratch = nil
   ) {
     let rows = checkAttention(q: q, k: k, v: v, segments: segments, shape: shape)
     check("attention out", out.count, q.count)
     if let logsumexp { check("attention logsumexp", logsumexp.count, rows * shape.heads) }
-    withScratch(qp_attention_scratch_bytes(shape.heads, shape.keyValueHeads, shape.head)) { scratch in
+    withScratch(scratch, scratchBytes(shape)) { scratch in
       cSegments(segments).withUnsafeBufferPointer {
         qp_attention(
           out.baseAddress, logsumexp?.baseAddress, q.baseAddress, k.baseAddress, v.baseAddress, $0.baseAddress,
@@ -58,7 +59,7 @@ extension Kernels {
   /// Backward of `attention`: `dq`, `dk`, `dv` of all rows of the segments are overwritten.
   package static func attentionBackward(
     dq: Output, dk: Output, dv: Output, dout: Input, out: Input, logsumexp: Input, q: Input, k: Input, v: Input,
-    segments: [AttentionSegment], shape: AttentionShape
+    segments: [AttentionSegment], shape: AttentionShape, scratch: Scratch = nil
   ) {
     let rows = checkAttention(q: q, k: k, v: v, segments: segments, shape: shape)
     check("attentionBackward dq", dq.count, q.count)
@@ -67,8 +68,7 @@ extension Kernels {
     check("attentionBackward out", out.count, q.count)
     check("attentionBackward dout", dout.count, q.count)
     check("attentionBackward logsumexp", logsumexp.count, rows * shape.heads)
-    let bytes = qp_attention_backward_scratch_bytes(rows, shape.heads, shape.keyValueHeads, shape.head)
-    withScratch(bytes) { scratch in
+    withScratch(scratch, backwardScratchBytes(shape, rows: rows)) { scratch in
       cSegments(segments).withUnsafeBufferPointer {
         qp_attention_backward(
           dq.baseAddress, dk.baseAddress, dv.baseAddress, dout.baseAddress, out.baseAddress, logsumexp.baseAddress,
@@ -76,6 +76,16 @@ extension Kernels {
           shape.head, shape.scale, scratch)
       }
     }
+  }
+
+  /// Bytes of scratch that `attention` takes.
+  package static func scratchBytes(_ shape: AttentionShape) -> Int {
+    qp_attention_scratch_bytes(shape.heads, shape.keyValueHeads, shape.head)
+  }
+
+  /// Bytes of scratch that `attentionBackward` takes for `rows` query rows.
+  package static func backwardScratchBytes(_ shape: AttentionShape, rows: Int) -> Int {
+    qp_attention_backward_scratch_bytes(rows, shape.heads, shape.keyValueHeads, shape.head)
   }
 
   private static func checkAttention(

@@ -6,6 +6,8 @@ internal import CQPKernels
 package enum Kernels {
   package typealias Input = UnsafeBufferPointer<Float>
   package typealias Output = UnsafeMutableBufferPointer<Float>
+  /// Memory lent for the duration of a call, 64-byte aligned; nil: the call takes it from the general allocator.
+  package typealias Scratch = UnsafeMutableRawBufferPointer?
 
   @inline(__always)
   static func check(_ name: StaticString, _ found: Int, _ expected: Int) {
@@ -15,22 +17,26 @@ package enum Kernels {
 
 extension Kernels {
   /// `y[n, rows] = x[n, columns] · Wᵀ`, or `+=`.
-  package static func multiply(_ y: Output, _ x: Input, _ w: MatrixView, n: Int, accumulate: Bool = false) {
+  package static func multiply(
+    _ y: Output, _ x: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, scratch: Scratch = nil
+  ) {
     check("multiply y", y.count, n * w.rows)
     check("multiply x", x.count, n * w.columns)
     guard n > 0, let y = y.baseAddress, let x = x.baseAddress else { return }
     withUnsafePointer(to: w.matrix) { matrix in
-      withScratch(qp_matmul_scratch_bytes(matrix, n)) { qp_matmul(y, x, matrix, n, accumulate ? 1 : 0, $0) }
+      withScratch(scratch, qp_matmul_scratch_bytes(matrix, n)) { qp_matmul(y, x, matrix, n, accumulate ? 1 : 0, $0) }
     }
   }
 
   /// `dx[n, columns] = dy[n, rows] · W`, or `+=`.
-  package static func multiplyTransposed(_ dx: Output, _ dy: Input, _ w: MatrixView, n: Int, accumulate: Bool = false) {
+  package static func multiplyTransposed(
+    _ dx: Output, _ dy: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, scratch: Scratch = nil
+  ) {
     check("multiplyTransposed dx", dx.count, n * w.columns)
     check("multiplyTransposed dy", dy.count, n * w.rows)
     guard n > 0, let dx = dx.baseAddress, let dy = dy.baseAddress else { return }
     withUnsafePointer(to: w.matrix) { matrix in
-      withScratch(qp_matmul_transposed_scratch_bytes(matrix, n)) {
+      withScratch(scratch, qp_matmul_transposed_scratch_bytes(matrix, n)) {
         qp_matmul_transposed(dx, dy, matrix, n, accumulate ? 1 : 0, $0)
       }
     }
@@ -70,7 +76,11 @@ extension Kernels {
       transposeB ? k : n, beta, c.baseAddress, n)
   }
 
-  static func withScratch(_ byteCount: Int, _ body: (UnsafeMutableRawPointer?) -> Void) {
+  static func withScratch(_ scratch: Scratch, _ byteCount: Int, _ body: (UnsafeMutableRawPointer?) -> Void) {
+    if let scratch {
+      precondition(scratch.count >= byteCount, "scratch of \(scratch.count) bytes, \(byteCount) needed")
+      return body(scratch.baseAddress)
+    }
     withUnsafeTemporaryAllocation(byteCount: max(byteCount, 64), alignment: 64) { body($0.baseAddress) }
   }
 }

@@ -42,19 +42,21 @@ private final class TensorOwner: Sendable {
 extension ViewedMatrix {
   /// `y[n, rows] = x · Wᵀ`, or `+=`.
   public func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool) {
-    let workspace = chargeWorkspace(rows: x.shape.rows)
-    defer { workspace.end() }
-    y.withMutableElements { y in
-      x.withElements { Kernels.multiply(y, $0, view, n: x.shape.rows, accumulate: accumulate) }
+    Tensor.withWorkspace(byteCount: workspaceByteCount(rows: x.shape.rows)) { scratch in
+      y.withMutableElements { y in
+        x.withElements { Kernels.multiply(y, $0, view, n: x.shape.rows, accumulate: accumulate, scratch: scratch) }
+      }
     }
   }
 
   /// `dx[n, columns] = dy · W`, or `+=`.
   public func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool) {
-    let workspace = chargeWorkspace(rows: dy.shape.rows)
-    defer { workspace.end() }
-    dx.withMutableElements { dx in
-      dy.withElements { Kernels.multiplyTransposed(dx, $0, view, n: dy.shape.rows, accumulate: accumulate) }
+    Tensor.withWorkspace(byteCount: workspaceByteCount(rows: dy.shape.rows)) { scratch in
+      dx.withMutableElements { dx in
+        dy.withElements {
+          Kernels.multiplyTransposed(dx, $0, view, n: dy.shape.rows, accumulate: accumulate, scratch: scratch)
+        }
+      }
     }
   }
 
@@ -63,10 +65,6 @@ extension ViewedMatrix {
     var y = Tensor(uninitialized: [ids.count, columns])
     y.withMutableElements { y in ids.withUnsafeBufferPointer { Kernels.gatherRows(y, view, ids: $0) } }
     return y
-  }
-
-  private func chargeWorkspace(rows n: Int) -> MemoryLedger.Charge {
-    MemoryLedger.Charge(bytes: workspaceByteCount(rows: n), room: .workspace)
   }
 
   /// Bytes of workspace of a product with `n` rows.

@@ -46,6 +46,7 @@ public final class MemoryLedger: Sendable {
   private struct State {
     var rooms = [Account](repeating: Account(), count: Room.allCases.count)
     var total = Account()
+    var pool = BlockPool()
   }
 
   private let state = Mutex(State())
@@ -55,6 +56,14 @@ public final class MemoryLedger: Sendable {
 
   /// An empty ledger.
   public init() {}
+
+  deinit { state.withLock { $0.pool.empty() } }
+
+  /// A block of at least `byteCount` bytes for a large tensor; nil if the system has none.
+  func take(_ byteCount: Int) -> MemoryBlock? { state.withLock { $0.pool.take(byteCount) } }
+
+  /// Gives a block back.
+  func put(_ block: MemoryBlock) { state.withLock { $0.pool.put(block) } }
 
   /// Adds `bytes` to a room.
   public func charge(_ bytes: Int, to room: Room) {
@@ -72,22 +81,6 @@ public final class MemoryLedger: Sendable {
       $0.rooms[room.rawValue].current -= bytes
       $0.total.current -= bytes
     }
-  }
-
-  /// Bytes charged for a while to the current ledger, for memory that is not a tensor.
-  package struct Charge {
-    let bytes: Int, room: Room, ledger: MemoryLedger?
-
-    /// Charges the current ledger.
-    package init(bytes: Int, room: Room) {
-      self.bytes = bytes
-      self.room = room
-      ledger = MemoryLedger.current
-      ledger?.charge(bytes, to: room)
-    }
-
-    /// Takes the charge back.
-    package func end() { ledger?.discharge(bytes, from: room) }
   }
 
   /// Account of one room.

@@ -46,6 +46,12 @@ public struct Tensor: Sendable {
     return tensor
   }
 
+  /// Lends 64-byte aligned memory for the duration of `body`, charged as workspace; nil in a dry run.
+  package static func withWorkspace(byteCount: Int, _ body: (UnsafeMutableRawBufferPointer?) -> Void) {
+    let storage = TensorStorage(count: (byteCount + 3) / 4, room: .workspace, phantom: isPlanning)
+    body(storage.isPhantom ? nil : UnsafeMutableRawBufferPointer(storage.elements))
+  }
+
   /// Number of elements.
   public var count: Int { shape.count }
 

@@ -16,16 +16,30 @@ final class TensorStorage: @unchecked Sendable {
     if phantom {
       memory = nil
     } else {
-      let memory = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: max(1, count) * MemoryLayout<Float>.stride, alignment: 64)
+      let memory = Self.allocate(max(1, count) * MemoryLayout<Float>.stride, from: ledger)
       memory.bindMemory(to: Float.self)
       self.memory = memory
     }
   }
 
   deinit {
-    memory?.deallocate()
     ledger?.discharge(count * MemoryLayout<Float>.stride, from: room)
+    guard let memory else { return }
+    if let ledger, memory.count >= BlockPool.smallest {
+      ledger.put(MemoryBlock(bytes: memory))
+    } else {
+      memory.deallocate()
+    }
+  }
+
+  private static func allocate(_ byteCount: Int, from ledger: MemoryLedger?) -> UnsafeMutableRawBufferPointer {
+    guard let ledger, byteCount >= BlockPool.smallest else {
+      return .allocate(byteCount: byteCount, alignment: 64)
+    }
+    guard let block = ledger.take(byteCount) else {
+      preconditionFailure("the system has no memory for a tensor of \(byteCount) bytes")
+    }
+    return block.bytes
   }
 
   var isPhantom: Bool { memory == nil }

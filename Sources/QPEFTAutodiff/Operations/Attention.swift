@@ -41,13 +41,16 @@ struct CausalAttention: Operation {
     var dq = Tensor(uninitialized: saved.q.shape, in: .gradients)
     var dk = Tensor(uninitialized: saved.k.shape, in: .gradients)
     var dv = Tensor(uninitialized: saved.v.shape, in: .gradients)
-    dq.withMutableElements { dq in
-      dk.withMutableElements { dk in
-        dv.withMutableElements { dv in
-          withElements(gradient, saved) { dout, out, logsumexp, q, k, v in
-            Kernels.attentionBackward(
-              dq: dq, dk: dk, dv: dv, dout: dout, out: out, logsumexp: logsumexp, q: q, k: k, v: v,
-              segments: layout.segments, shape: layout.shape)
+    let bytes = Kernels.backwardScratchBytes(layout.shape, rows: saved.q.shape.rows)
+    Tensor.withWorkspace(byteCount: bytes) { scratch in
+      dq.withMutableElements { dq in
+        dk.withMutableElements { dk in
+          dv.withMutableElements { dv in
+            withElements(gradient, saved) { dout, out, logsumexp, q, k, v in
+              Kernels.attentionBackward(
+                dq: dq, dk: dk, dv: dv, dout: dout, out: out, logsumexp: logsumexp, q: q, k: k, v: v,
+                segments: layout.segments, shape: layout.shape, scratch: scratch)
+            }
           }
         }
       }
@@ -86,11 +89,14 @@ extension AttentionLayout {
   fileprivate func attend(
     _ out: inout Tensor, logsumexp: UnsafeMutableBufferPointer<Float>?, q: Tensor, k: Tensor, v: Tensor
   ) {
-    out.withMutableElements { out in
-      q.withElements { q in
-        k.withElements { k in
-          v.withElements {
-            Kernels.attention(out, logsumexp: logsumexp, q: q, k: k, v: $0, segments: segments, shape: shape)
+    Tensor.withWorkspace(byteCount: Kernels.scratchBytes(shape)) { scratch in
+      out.withMutableElements { out in
+        q.withElements { q in
+          k.withElements { k in
+            v.withElements {
+              Kernels.attention(
+                out, logsumexp: logsumexp, q: q, k: k, v: $0, segments: segments, shape: shape, scratch: scratch)
+            }
           }
         }
       }
