@@ -15,6 +15,7 @@ static const qp_kernel_set *const sets[] = {
 };
 
 static _Atomic(const qp_kernel_set *) active;
+static _Thread_local const qp_kernel_set *override;
 
 static const qp_kernel_set *supported_set(size_t index) {
   for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
@@ -30,6 +31,7 @@ static const qp_kernel_set *named_set(const char *name) {
 }
 
 const qp_kernel_set *qp_kernels(void) {
+  if (override) return override;
   const qp_kernel_set *set = atomic_load_explicit(&active, memory_order_acquire);
   if (set) return set;
   set = named_set(getenv("QPEFT_KERNELS"));
@@ -50,5 +52,12 @@ int qp_select_kernel_set(const char *name) {
   const qp_kernel_set *set = named_set(name);
   if (!set) return -1;
   atomic_store(&active, set);
+  return 0;
+}
+
+int qp_override_kernel_set(const char *name) {
+  const qp_kernel_set *set = name ? named_set(name) : NULL;
+  if (name && !set) return -1;
+  override = set;
   return 0;
 }

@@ -26,7 +26,10 @@ const char *qp_kernel_set_name(size_t index);
 const char *qp_active_kernel_set(void);
 /// Forces a set by name; 0 if the processor supports it, else -1 and nothing changes.
 int qp_select_kernel_set(const char *name);
-/// Number of threads used by drivers; starts as the number of cores the process may run on. `count` 0 is read as 1.
+/// Uses a set for calls from this thread alone, until called with NULL (tests, comparisons). As above: 0 or -1.
+int qp_override_kernel_set(const char *name);
+/// Number of threads used by drivers; starts as the number of cores the process may run on. `count` 0 is read as 1,
+/// more than the larger of 4 and the number of cores as that.
 void qp_set_thread_count(size_t count);
 size_t qp_thread_count(void);
 /// "openmp" or "pthread": which implementation of the thread pool was built.

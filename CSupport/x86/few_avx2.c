@@ -107,6 +107,8 @@ void qp_few_rows_avx2(float *y, size_t ldy, const float *x, const qp_matrix *w, 
     }
 }
 
+enum { AHEAD = 24 };  // rows
+
 // Thirty-two columns of rows [first, last), one or two tokens.
 __attribute__((always_inline)) static inline void q4_columns(__m256 sums[][4], const float *dy, size_t ld,
                                                              const qp_scales *s, const __m256i planes[4], size_t column,
@@ -118,6 +120,7 @@ __attribute__((always_inline)) static inline void q4_columns(__m256 sums[][4], c
     for (size_t i = 0; i < 4; i++) sum[t][i] = sums[t][i];
   for (size_t r = first; r < last; r++) {
     size_t at = r * w->columns + column;
+    _mm_prefetch((const char *)w->values + (at + AHEAD * w->columns) / 2, _MM_HINT_T0);  // rows lie far apart
     __m256 v[4], scale = _mm256_set1_ps(qp_scale_at(s, at));
     qp_levels32(v, planes, qp_split(_mm_loadu_si128((const __m128i *)((const uint8_t *)w->values + at / 2))));
 #pragma clang loop unroll(full)

@@ -115,6 +115,8 @@ void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w
   }
 }
 
+enum { AHEAD = 24 };  // rows
+
 // Sixty-four columns of rows [first, last): sums[t][0, 1] even and odd columns of the first 32, [2, 3] of the second.
 __attribute__((always_inline)) static inline void q4_columns(__m512 sums[][4], const float *dy, size_t ld,
                                                              const qp_scales *s, size_t column, size_t first, size_t last,
@@ -125,6 +127,7 @@ __attribute__((always_inline)) static inline void q4_columns(__m512 sums[][4], c
     for (size_t i = 0; i < 2 * halves; i++) sum[t][i] = sums[t][i];
   for (size_t r = first; r < last; r++) {
     const uint8_t *codes = (const uint8_t *)w->values + (r * w->columns + column) / 2;
+    _mm_prefetch((const char *)(codes + AHEAD * w->columns / 2), _MM_HINT_T0);  // rows lie far apart: nobody else sees it coming
 #pragma clang loop unroll(full)
     for (size_t h = 0; h < halves; h++) {
       __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(s, r * w->columns + column + 32 * h)));

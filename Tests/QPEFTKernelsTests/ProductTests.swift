@@ -1,0 +1,152 @@
+import QPEFTKernels
+import Testing
+
+extension KernelTests {
+  @Suite("Products with frozen matrices") struct ProductTests {
+    /// Whole panels, ragged ones, rows that begin inside a byte, more than one k-block.
+    static let shapes = [(64, 96), (33, 31), (50, 38), (130, 288), (300, 64)]
+    static let tokens = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 29]
+
+    @Test("x · Wᵀ is within rounding of the exact product", arguments: KernelSet.supported, TestMatrix.Storage.allCases)
+    func forward(set: String, storage: TestMatrix.Storage) throws {
+      for (rows, columns) in Self.shapes {
+        let w = TestMatrix(storage, rows: rows, columns: columns)
+        for n in Self.tokens {
+          var random = Random(n)
+          let x = random.floats(n * columns)
+          let y = try with(set) {
+            sameForAllThreads("\(w.testDescription), \(n) tokens") { [multiply(x, w, n: n)] }[0]
+          }
+          let exact = w.product(x, n: n)
+          let found = excess(y, exact.value) { Double(columns + 2) * eps * exact.size[$0] }
+          #expect(found <= 1, "\(w.testDescription), \(n) tokens")
+        }
+      }
+    }
+
+    @Test("dy · W is within rounding of the exact product", arguments: KernelSet.supported, TestMatrix.Storage.allCases)
+    func backward(set: String, storage: TestMatrix.Storage) throws {
+      for (rows, columns) in Self.shapes {
+        let w = TestMatrix(storage, rows: rows, columns: columns)
+        for n in Self.tokens {
+          var random = Random(n)
+          let dy = random.floats(n * rows)
+          let dx = try with(set) {
+            sameForAllThreads("\(w.testDescription), \(n) tokens") { [multiplyTransposed(dy, w, n: n)] }[0]
+          }
+          let exact = w.productTransposed(dy, n: n)
+          let found = excess(dx, exact.value) { Double(rows + 2) * eps * exact.size[$0] }
+          #expect(found <= 1, "\(w.testDescription), \(n) tokens")
+        }
+      }
+    }
+
+    @Test("more tokens than are packed at a time are one product", arguments: KernelSet.supported)
+    func manyTokens(set: String) throws {
+      let w = TestMatrix(.nf4, rows: 40, columns: 64)
+      var random = Random(3)
+      let x = random.floats(1000 * 64)
+      let y = try with(set) { multiply(x, w, n: 1000) }
+      let exact = w.product(x, n: 1000)
+      #expect(excess(y, exact.value) { 66 * eps * exact.size[$0] } <= 1)
+    }
+
+    @Test("accumulating adds the product to what is there", arguments: KernelSet.supported, [1, 5, 20])
+    func accumulates(set: String, n: Int) throws {
+      for storage in [TestMatrix.Storage.f32, .nf4] {
+        let w = TestMatrix(storage, rows: 70, columns: 320)
+        var random = Random(n)
+        let x = random.floats(n * 320)
+        let dy = random.floats(n * 70)
+        let y0 = random.floats(n * 70)
+        let dx0 = random.floats(n * 320)
+        let (y, dx) = try with(set) { (multiply(x, w, n: n, onto: y0), multiplyTransposed(dy, w, n: n, onto: dx0)) }
+        let forward = w.product(x, n: n)
+        let backward = w.productTransposed(dy, n: n)
+        let sumY = zip(forward.value, y0).map { $0 + Double($1) }
+        let sumX = zip(backward.value, dx0).map { $0 + Double($1) }
+        #expect(excess(y, sumY) { 324 * eps * (forward.size[$0] + 1) } <= 1)
+        #expect(excess(dx, sumX) { 74 * eps * (backward.size[$0] + 1) } <= 1)
+      }
+    }
+
+    @Test("a token that is not a number spoils its own row and no other", arguments: KernelSet.supported)
+    func notANumber(set: String) throws {
+      let w = TestMatrix(.nf4, rows: 48, columns: 64)
+      for n in [2, 7, 40] {
+        var random = Random(9)
+        var x = random.floats(n * 64)
+        x[64 + 5] = .nan
+        let y = try with(set) { multiply(x, w, n: n) }
+        for i in 0..<n { #expect(y[i * 48..<(i + 1) * 48].allSatisfy { $0.isNaN == (i == 1) }) }
+      }
+    }
+
+    @Test("rows are gathered as they decode", arguments: KernelSet.supported, TestMatrix.Storage.allCases)
+    func gather(set: String, storage: TestMatrix.Storage) throws {
+      let w = TestMatrix(storage, rows: 23, columns: 37)
+      let ids: [Int32] = [22, 0, 7, 7, 1]
+      let y = try with(set) {
+        filled(ids.count * 37) { y in ids.withUnsafeBufferPointer { Kernels.gatherRows(y, w.view, ids: $0) } }
+      }
+      #expect(bits(y) == bits(ids.flatMap { w.dense[Int($0) * 37..<(Int($0) + 1) * 37] }))
+    }
+
+    @Test("any run of any storage decodes to the bits of the plain formula", arguments: KernelSet.supported)
+    func decode(set: String) throws {
+      for storage in TestMatrix.Storage.allCases {
+        let w = TestMatrix(storage, rows: 19, columns: 331)
+        for (first, count) in [(0, 19 * 331), (0, 2), (1, 1), (63, 2), (64, 64), (65, 130), (4095, 1000), (6288, 1)] {
+          let y = try with(set) { filled(count) { Kernels.decode($0, w.view, first: first) } }
+          #expect(bits(y) == bits(Array(w.dense[first..<first + count])), "\(storage) \(first) + \(count)")
+        }
+      }
+    }
+
+    @Test("dense products agree with the exact ones in all four orientations", arguments: [(5, 7, 3), (200, 390, 70)])
+    func gemm(m: Int, n: Int, k: Int) {
+      var random = Random(m)
+      let a = random.floats(m * k)
+      let b = random.floats(k * n)
+      let c0 = random.floats(m * n)
+      for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
+        func at(_ i: Int, _ l: Int) -> Double { Double(ta ? a[l * m + i] : a[i * k + l]) }
+        func bt(_ l: Int, _ j: Int) -> Double { Double(tb ? b[j * k + l] : b[l * n + j]) }
+        let c = sameForAllThreads("gemm") {
+          [
+            filled(m * n, c0) { c in
+              a.withUnsafeBufferPointer { a in
+                b.withUnsafeBufferPointer { b in
+                  Kernels.gemm(c, a, transposeA: ta, b, transposeB: tb, m: m, n: n, k: k, alpha: 2, beta: 0.5)
+                }
+              }
+            }
+          ]
+        }[0]
+        var exact = c0.map { Double($0) * 0.5 }
+        var size = exact.map(abs)
+        for i in 0..<m {
+          for j in 0..<n {
+            for l in 0..<k {
+              exact[i * n + j] += 2 * at(i, l) * bt(l, j)
+              size[i * n + j] += abs(2 * at(i, l) * bt(l, j))
+            }
+          }
+        }
+        #expect(excess(c, exact) { Double(k + 4) * eps * size[$0] } <= 1)
+      }
+    }
+  }
+}
+
+func multiply(_ x: [Float], _ w: TestMatrix, n: Int, onto start: [Float]? = nil) -> [Float] {
+  filled(n * w.rows, start) { y in
+    x.withUnsafeBufferPointer { Kernels.multiply(y, $0, w.view, n: n, accumulate: start != nil) }
+  }
+}
+
+func multiplyTransposed(_ dy: [Float], _ w: TestMatrix, n: Int, onto start: [Float]? = nil) -> [Float] {
+  filled(n * w.columns, start) { dx in
+    dy.withUnsafeBufferPointer { Kernels.multiplyTransposed(dx, $0, w.view, n: n, accumulate: start != nil) }
+  }
+}
