@@ -60,10 +60,14 @@ public final class MemoryLedger: Sendable {
   deinit { state.withLock { $0.pool.empty() } }
 
   /// A block of at least `byteCount` bytes for a large tensor; nil if the system has none.
-  func take(_ byteCount: Int) -> MemoryBlock? { state.withLock { $0.pool.take(byteCount) } }
+  func take(_ byteCount: Int) -> MemoryBlock? {
+    state.withLock { $0.pool.take(byteCount, limit: $0.total.peak - $0.total.current) }
+  }
 
   /// Gives a block back.
-  func put(_ block: MemoryBlock) { state.withLock { $0.pool.put(block) } }
+  func put(_ block: MemoryBlock) {
+    state.withLock { $0.pool.put(block, limit: $0.total.peak - $0.total.current) }
+  }
 
   /// Adds `bytes` to a room.
   public func charge(_ bytes: Int, to room: Room) {
