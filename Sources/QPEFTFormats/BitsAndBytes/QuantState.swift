@@ -8,8 +8,9 @@ public struct QuantState: Hashable, Sendable {
   public let typeName: String
   /// Extents of the matrix.
   public let shape: [Int]
-  /// With quantized scales: scales for one scale of scales, and the mean that was taken off.
+  /// With quantized scales: scales for one scale of scales.
   public let nestedBlockSize: Int
+  /// With quantized scales: the mean that was taken off.
   public let nestedOffset: Float
 
   /// The state of a matrix.
@@ -34,8 +35,8 @@ public struct QuantState: Hashable, Sendable {
     func fail(_ problem: String) -> CheckpointError {
       .quantization(tensor: tensor, problem: "quant_state: \(problem)")
     }
-    let json: JSONValue
-    do { json = try JSONValue(parsing: bytes) } catch { throw fail("\(error)") }
+    let json: JSONNode
+    do { json = try JSONNode(parsing: bytes) } catch { throw fail("\(error)") }
     guard let name = json["quant_type"]?.string, let format = QuantizationScheme.Format(rawValue: name) else {
       throw fail("quant_type is neither nf4 nor fp4")
     }
@@ -59,7 +60,7 @@ public struct QuantState: Hashable, Sendable {
 
   /// The JSON as Python's `json.dumps` writes it.
   public var text: String {
-    var object: JSONObject = [
+    var object: JSONMembers = [
       "quant_type": .string(scheme.format.rawValue), "blocksize": .integer(scheme.blockSize),
       "dtype": .string(typeName), "shape": .array(shape.map { .integer($0) }),
     ]
@@ -68,6 +69,6 @@ public struct QuantState: Hashable, Sendable {
       object["nested_dtype"] = "float32"
       object["nested_offset"] = .number(Double(nestedOffset))
     }
-    return JSONValue.object(object).text(.line)
+    return JSONNode.object(object).text(.line)
   }
 }

@@ -4,9 +4,11 @@ public import QPEFTTensor
 
 /// One stored tensor of a checkpoint and the mapped bytes that hold it.
 public struct CheckpointTensor: Sendable {
-  /// Name, type and extents.
+  /// Name in the checkpoint.
   public let name: String
+  /// Type of the numbers.
   public let type: SafetensorsType
+  /// Extents, outermost first.
   public let shape: [Int]
   /// The file that it is in.
   public let file: MappedFile

@@ -11,7 +11,7 @@ public struct HuggingFaceDirectory: WeightSource {
   /// The text of `config.json`.
   public let configData: Data
   /// The same, read.
-  public let config: JSONValue
+  package let config: JSONNode
   /// Names of all stored tensors, sorted.
   public let tensorNames: [String]
   private let files: [SafetensorsFile]
@@ -47,17 +47,17 @@ public struct HuggingFaceDirectory: WeightSource {
     tensorNames = locations.keys.sorted()
   }
 
-  private static func readConfig(_ path: String) throws -> (Data, JSONValue) {
+  private static func readConfig(_ path: String) throws -> (Data, JSONNode) {
     let file = path + "/config.json"
     guard FileManager.default.fileExists(atPath: file) else {
       throw CheckpointError.missingFile(path: file, remedy: "download it into the directory")
     }
     let data = try readSmallFile(file, limit: 1 << 24)
     do {
-      let config = try JSONValue(parsing: Array(data))
+      let config = try JSONNode(parsing: Array(data))
       guard config.object != nil else { throw CheckpointError.json(path: file, problem: "is not a JSON object") }
       return (data, config)
-    } catch let error as JSONError { throw CheckpointError.json(path: file, problem: "\(error)") }
+    } catch let error as JSONProblem { throw CheckpointError.json(path: file, problem: "\(error)") }
   }
 
   private static func openShards(_ path: String, index: String) throws -> ([SafetensorsFile], [String: Location]) {

@@ -9,8 +9,8 @@ struct ShardIndex {
 
   /// Reads the index at `path`.
   init(path: String) throws {
-    let json: JSONValue
-    do { json = try JSONValue(parsing: Array(readSmallFile(path))) } catch let error as JSONError {
+    let json: JSONNode
+    do { json = try JSONNode(parsing: Array(readSmallFile(path))) } catch let error as JSONProblem {
       throw CheckpointError.json(path: path, problem: "\(error)")
     }
     guard let map = json["weight_map"]?.object else {

@@ -1,10 +1,10 @@
-extension JSONValue {
+extension JSONNode {
   /// Nesting that no checkpoint needs; it bounds the parser's stack.
   static let depthLimit = 128
 
   /// Reads one JSON value that fills `bytes` but for white space. `NaN` and `Infinity` are read, as Python writes them.
   /// - Memory: proportional to the text; nothing is allocated on the word of a number in it.
-  public init(parsing bytes: UnsafeRawBufferPointer) throws(JSONError) {
+  package init(parsing bytes: UnsafeRawBufferPointer) throws(JSONProblem) {
     var parser = JSONParser(bytes: bytes)
     self = try parser.value(depth: 0)
     parser.skipSpace()
@@ -14,11 +14,11 @@ extension JSONValue {
   }
 
   /// Reads one JSON value from text.
-  public init(parsing text: String) throws(JSONError) { try self.init(parsing: Array(text.utf8)) }
+  package init(parsing text: String) throws(JSONProblem) { try self.init(parsing: Array(text.utf8)) }
 
   /// Reads one JSON value from bytes.
-  public init(parsing bytes: [UInt8]) throws(JSONError) {
-    let result = bytes.withUnsafeBytes { bytes in Result { () throws(JSONError) in try JSONValue(parsing: bytes) } }
+  package init(parsing bytes: [UInt8]) throws(JSONProblem) {
+    let result = bytes.withUnsafeBytes { bytes in Result { () throws(JSONProblem) in try JSONNode(parsing: bytes) } }
     self = try result.get()
   }
 }
@@ -37,18 +37,18 @@ private struct JSONParser {
     }
   }
 
-  func peek() throws(JSONError) -> UInt8 {
+  func peek() throws(JSONProblem) -> UInt8 {
     guard offset < bytes.count else { throw .truncated }
     return bytes[offset]
   }
 
-  mutating func take(_ character: Character) throws(JSONError) {
+  mutating func take(_ character: Character) throws(JSONProblem) {
     guard try peek() == character.asciiValue else { throw .syntax(offset: offset, expected: "'\(character)'") }
     offset += 1
   }
 
-  mutating func value(depth: Int) throws(JSONError) -> JSONValue {
-    guard depth <= JSONValue.depthLimit else { throw .tooDeep(limit: JSONValue.depthLimit) }
+  mutating func value(depth: Int) throws(JSONProblem) -> JSONNode {
+    guard depth <= JSONNode.depthLimit else { throw .tooDeep(limit: JSONNode.depthLimit) }
     skipSpace()
     switch try peek() {
     case UInt8(ascii: "{"): return .object(try object(depth: depth))
@@ -63,7 +63,7 @@ private struct JSONParser {
     }
   }
 
-  mutating func word(_ word: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
+  mutating func word(_ word: StaticString, _ value: JSONNode) throws(JSONProblem) -> JSONNode {
     let count = word.utf8CodeUnitCount
     guard offset + count <= bytes.count else { throw .truncated }
     for index in 0..<count where bytes[offset + index] != word.utf8Start[index] {
@@ -73,9 +73,9 @@ private struct JSONParser {
     return value
   }
 
-  mutating func object(depth: Int) throws(JSONError) -> JSONObject {
+  mutating func object(depth: Int) throws(JSONProblem) -> JSONMembers {
     try take("{")
-    var object = JSONObject()
+    var object = JSONMembers()
     skipSpace()
     if try peek() == UInt8(ascii: "}") {
       offset += 1
@@ -97,9 +97,9 @@ private struct JSONParser {
     }
   }
 
-  mutating func array(depth: Int) throws(JSONError) -> [JSONValue] {
+  mutating func array(depth: Int) throws(JSONProblem) -> [JSONNode] {
     try take("[")
-    var array: [JSONValue] = []
+    var array: [JSONNode] = []
     skipSpace()
     if try peek() == UInt8(ascii: "]") {
       offset += 1
@@ -116,10 +116,10 @@ private struct JSONParser {
     }
   }
 
-  mutating func number() throws(JSONError) -> JSONValue {
+  mutating func number() throws(JSONProblem) -> JSONNode {
     let start = offset
     func isDigit(_ at: Int) -> Bool { at < bytes.count && (0x30...0x39).contains(bytes[at]) }
-    func fail() -> JSONError { .syntax(offset: start, expected: "a value") }
+    func fail() -> JSONProblem { .syntax(offset: start, expected: "a value") }
     if offset < bytes.count, bytes[offset] == UInt8(ascii: "-") { offset += 1 }
     if offset < bytes.count, bytes[offset] == UInt8(ascii: "I") { return try word("Infinity", .number(-.infinity)) }
     guard isDigit(offset) else { throw offset < bytes.count ? fail() : .truncated }
@@ -145,7 +145,7 @@ private struct JSONParser {
     return .number(number)
   }
 
-  mutating func string() throws(JSONError) -> String {
+  mutating func string() throws(JSONProblem) -> String {
     try take("\"")
     let start = offset
     while try peek() != UInt8(ascii: "\""), bytes[offset] != UInt8(ascii: "\\") {
@@ -167,7 +167,7 @@ private struct JSONParser {
     return string
   }
 
-  mutating func escape(into text: inout [UInt8]) throws(JSONError) {
+  mutating func escape(into text: inout [UInt8]) throws(JSONProblem) {
     let start = offset
     offset += 1
     let letter = try peek()
@@ -194,7 +194,7 @@ private struct JSONParser {
     }
   }
 
-  mutating func hexadecimal() throws(JSONError) -> UInt32 {
+  mutating func hexadecimal() throws(JSONProblem) -> UInt32 {
     guard offset + 4 <= bytes.count else { throw .truncated }
     var code: UInt32 = 0
     for _ in 0..<4 {

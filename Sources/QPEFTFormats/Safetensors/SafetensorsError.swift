@@ -7,7 +7,7 @@ public enum SafetensorsError: Error, Equatable, CustomStringConvertible {
   /// The file ends inside the header.
   case headerBeyondFile(file: String, bytes: Int, fileBytes: Int)
   /// The header is not JSON.
-  case headerNotJSON(file: String, JSONError)
+  case headerNotJSON(file: String, problem: String)
   /// A part of the header is not what the format says, for example a shape that is no list.
   case malformed(file: String, tensor: String, problem: String)
   /// Two entries have one name.
@@ -35,7 +35,7 @@ public enum SafetensorsError: Error, Equatable, CustomStringConvertible {
       "\(file): claims a header of \(bytes) bytes, the limit is \(limit); this is not a safetensors file"
     case .headerBeyondFile(let file, let bytes, let fileBytes):
       "\(file): claims a header of \(bytes) bytes but has \(fileBytes) in all; the file is cut off, download it again"
-    case .headerNotJSON(let file, let error): "\(file): the header is not JSON: \(error)"
+    case .headerNotJSON(let file, let problem): "\(file): the header is not JSON: \(problem)"
     case .malformed(let file, let tensor, let problem): "\(file): \(tensor): \(problem)"
     case .duplicateTensor(let file, let tensor): "\(file): \(tensor) occurs twice in the header"
     case .unknownType(let file, let tensor, let type): "\(file): \(tensor) has the unknown number type \(type)"

@@ -4,9 +4,11 @@ public import QPEFTTensor
 public struct SafetensorsFile: Sendable {
   /// One entry of the header.
   public struct Entry: Hashable, Sendable {
-    /// Name, type and extents as the header has them.
+    /// Name in the header.
     public let name: String
+    /// Type of the numbers.
     public let type: SafetensorsType
+    /// Extents, outermost first.
     public let shape: [Int]
     /// Bytes of the file that hold it.
     public let range: Range<Int>

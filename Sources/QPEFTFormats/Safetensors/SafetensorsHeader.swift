@@ -14,10 +14,10 @@ struct SafetensorsHeader {
     guard dataStart <= bytes.count else {
       throw .headerBeyondFile(file: file, bytes: Int(claimed), fileBytes: bytes.count)
     }
-    let json: JSONValue
-    do { json = try JSONValue(parsing: UnsafeRawBufferPointer(rebasing: bytes[8..<dataStart])) } catch {
+    let json: JSONNode
+    do { json = try JSONNode(parsing: UnsafeRawBufferPointer(rebasing: bytes[8..<dataStart])) } catch {
       if case .duplicateName(let name) = error { throw .duplicateTensor(file: file, tensor: name) }
-      throw .headerNotJSON(file: file, error)
+      throw .headerNotJSON(file: file, problem: "\(error)")
     }
     guard let object = json.object else {
       throw .malformed(file: file, tensor: "header", problem: "is not a JSON object")
@@ -37,7 +37,7 @@ struct SafetensorsHeader {
     try checkCoverage(from: dataStart, to: bytes.count, file: file)
   }
 
-  private static func metadata(_ value: JSONValue, file: String) throws(SafetensorsError) -> [String: String] {
+  private static func metadata(_ value: JSONNode, file: String) throws(SafetensorsError) -> [String: String] {
     guard let object = value.object else {
       throw .malformed(file: file, tensor: "__metadata__", problem: "is not a JSON object")
     }
@@ -52,7 +52,7 @@ struct SafetensorsHeader {
   }
 
   private static func entry(
-    _ name: String, _ value: JSONValue, dataStart: Int, end: Int, file: String
+    _ name: String, _ value: JSONNode, dataStart: Int, end: Int, file: String
   ) throws(SafetensorsError) -> SafetensorsFile.Entry {
     guard let typeName = value["dtype"]?.string else {
       throw .malformed(file: file, tensor: name, problem: "has no dtype")

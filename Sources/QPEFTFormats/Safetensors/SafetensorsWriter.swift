@@ -6,9 +6,11 @@
 public final class SafetensorsWriter {
   /// A tensor that will be written.
   public struct Plan: Hashable, Sendable {
-    /// Name, type and extents for the header.
+    /// Name in the header.
     public let name: String
+    /// Type of the numbers.
     public let type: SafetensorsType
+    /// Extents, outermost first.
     public let shape: [Int]
     /// For a list of U8 whose length, at most `shape[0]`, is known only when it is written.
     public let isLate: Bool
@@ -97,9 +99,9 @@ public final class SafetensorsWriter {
 
   /// The header's JSON; late tensors have the given lengths, or the longest planned.
   private static func header(_ plans: [Plan], _ metadata: [String: String], lengths: [String: Int]) -> [UInt8] {
-    var object = JSONObject()
+    var object = JSONMembers()
     if !metadata.isEmpty {
-      var texts = JSONObject()
+      var texts = JSONMembers()
       for name in metadata.keys.sorted() { texts[name] = metadata[name].map { .string($0) } }
       object["__metadata__"] = .object(texts)
     }
@@ -113,6 +115,6 @@ public final class SafetensorsWriter {
       ]
       offset += length
     }
-    return JSONValue.object(object).bytes(.compact, keepsUnicode: true)
+    return JSONNode.object(object).bytes(.compact, keepsUnicode: true)
   }
 }

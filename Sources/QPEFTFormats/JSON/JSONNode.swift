@@ -1,5 +1,5 @@
 /// A JSON value as it stands in a file: whole numbers stay whole, members keep their order.
-public indirect enum JSONValue: Hashable, Sendable {
+package indirect enum JSONNode: Hashable, Sendable {
   /// `null`, `true` or `false`, a whole number that fits 64 bits, any other number.
   case null
   case bool(Bool)
@@ -7,29 +7,29 @@ public indirect enum JSONValue: Hashable, Sendable {
   case number(Double)
   /// Text, a list, and named members.
   case string(String)
-  case array([JSONValue])
-  case object(JSONObject)
+  case array([JSONNode])
+  case object(JSONMembers)
 
   /// The member of that name, if this is an object that has it.
-  public subscript(name: String) -> JSONValue? {
+  package subscript(name: String) -> JSONNode? {
     guard case .object(let object) = self else { return nil }
     return object[name]
   }
 
   /// The text of a string.
-  public var string: String? {
+  package var string: String? {
     guard case .string(let value) = self else { return nil }
     return value
   }
 
   /// A whole number.
-  public var integer: Int? {
+  package var integer: Int? {
     guard case .integer(let value) = self else { return nil }
     return value
   }
 
   /// Any number.
-  public var number: Double? {
+  package var number: Double? {
     switch self {
     case .integer(let value): Double(value)
     case .number(let value): value
@@ -38,35 +38,35 @@ public indirect enum JSONValue: Hashable, Sendable {
   }
 
   /// `true` or `false`.
-  public var bool: Bool? {
+  package var bool: Bool? {
     guard case .bool(let value) = self else { return nil }
     return value
   }
 
   /// The values of a list.
-  public var array: [JSONValue]? {
+  package var array: [JSONNode]? {
     guard case .array(let value) = self else { return nil }
     return value
   }
 
   /// The members of an object.
-  public var object: JSONObject? {
+  package var object: JSONMembers? {
     guard case .object(let value) = self else { return nil }
     return value
   }
 }
 
 /// Named members in the order of the file.
-public struct JSONObject: Hashable, Sendable {
+package struct JSONMembers: Hashable, Sendable {
   /// Names in order.
-  public private(set) var names: [String] = []
-  private var values: [String: JSONValue] = [:]
+  package private(set) var names: [String] = []
+  private var values: [String: JSONNode] = [:]
 
   /// No members.
-  public init() {}
+  package init() {}
 
   /// The member of that name. Setting a new one appends it, setting nil removes it.
-  public subscript(name: String) -> JSONValue? {
+  package subscript(name: String) -> JSONNode? {
     get { values[name] }
     set {
       if values[name] == nil, newValue != nil { names.append(name) }
@@ -76,34 +76,34 @@ public struct JSONObject: Hashable, Sendable {
   }
 
   /// Number of members.
-  public var count: Int { names.count }
+  package var count: Int { names.count }
 }
 
-extension JSONObject: ExpressibleByDictionaryLiteral {
+extension JSONMembers: ExpressibleByDictionaryLiteral {
   /// Members in this order; a later one of the same name wins.
-  public init(dictionaryLiteral elements: (String, JSONValue)...) {
+  package init(dictionaryLiteral elements: (String, JSONNode)...) {
     for (name, value) in elements { self[name] = value }
   }
 }
 
-extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+extension JSONNode: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
   ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
 {
   /// Text.
-  public init(stringLiteral value: String) { self = .string(value) }
+  package init(stringLiteral value: String) { self = .string(value) }
   /// A whole number.
-  public init(integerLiteral value: Int) { self = .integer(value) }
+  package init(integerLiteral value: Int) { self = .integer(value) }
   /// A number.
-  public init(floatLiteral value: Double) { self = .number(value) }
+  package init(floatLiteral value: Double) { self = .number(value) }
   /// `true` or `false`.
-  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  package init(booleanLiteral value: Bool) { self = .bool(value) }
   /// A list.
-  public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  package init(arrayLiteral elements: JSONNode...) { self = .array(elements) }
   /// `null`.
-  public init(nilLiteral: ()) { self = .null }
+  package init(nilLiteral: ()) { self = .null }
   /// Members; a later one of the same name wins.
-  public init(dictionaryLiteral elements: (String, JSONValue)...) {
-    var object = JSONObject()
+  package init(dictionaryLiteral elements: (String, JSONNode)...) {
+    var object = JSONMembers()
     for (name, value) in elements { object[name] = value }
     self = .object(object)
   }

@@ -1,6 +1,6 @@
-extension JSONValue {
+extension JSONNode {
   /// How JSON is written; each is what Python's `json.dumps` writes with some arguments.
-  public enum Style: Sendable {
+  package enum Style: Sendable {
     /// `json.dumps(value)`: one line, `", "` and `": "`.
     case line
     /// `json.dumps(value, separators=(",", ":"))`: no white space.
@@ -10,12 +10,12 @@ extension JSONValue {
   }
 
   /// This value as text. Characters beyond ASCII are escaped, as `json.dumps` does, unless `keepsUnicode`.
-  public func text(_ style: Style = .line, keepsUnicode: Bool = false) -> String {
+  package func text(_ style: Style = .line, keepsUnicode: Bool = false) -> String {
     String(decoding: bytes(style, keepsUnicode: keepsUnicode), as: UTF8.self)
   }
 
   /// The same as UTF-8.
-  public func bytes(_ style: Style = .line, keepsUnicode: Bool = false) -> [UInt8] {
+  package func bytes(_ style: Style = .line, keepsUnicode: Bool = false) -> [UInt8] {
     var writer = JSONWriter(style: style, keepsUnicode: keepsUnicode)
     writer.write(self, level: 0)
     return writer.text
@@ -23,13 +23,13 @@ extension JSONValue {
 }
 
 private struct JSONWriter {
-  let style: JSONValue.Style
+  let style: JSONNode.Style
   let keepsUnicode: Bool
   var text: [UInt8] = []
 
   mutating func append(_ string: String) { text.append(contentsOf: string.utf8) }
 
-  mutating func write(_ value: JSONValue, level: Int) {
+  mutating func write(_ value: JSONNode, level: Int) {
     switch value {
     case .null: append("null")
     case .bool(let value): append(value ? "true" : "false")

@@ -1,5 +1,5 @@
 /// Text that is not JSON as qpeft reads it. Offsets count bytes from the start of the text.
-public enum JSONError: Error, Equatable, CustomStringConvertible {
+package enum JSONProblem: Error, Equatable, CustomStringConvertible {
   /// Something else stands where `expected` should.
   case syntax(offset: Int, expected: String)
   /// The text ends inside a value.
@@ -12,7 +12,7 @@ public enum JSONError: Error, Equatable, CustomStringConvertible {
   case tooDeep(limit: Int)
 
   /// The failure in a sentence.
-  public var description: String {
+  package var description: String {
     switch self {
     case .syntax(let offset, let expected): "byte \(offset): expected \(expected)"
     case .truncated: "the text ends too early"
