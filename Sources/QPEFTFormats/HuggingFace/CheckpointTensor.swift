@@ -15,7 +15,7 @@ public struct CheckpointTensor: Sendable {
   /// Its bytes in that file.
   public let range: Range<Int>
 
-  init(_ entry: SafetensorsFile.Entry, in file: MappedFile) {
+  package init(_ entry: SafetensorsFile.Entry, in file: MappedFile) {
     name = entry.name
     type = entry.type
     shape = entry.shape

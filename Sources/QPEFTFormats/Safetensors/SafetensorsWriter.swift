@@ -61,8 +61,8 @@ public final class SafetensorsWriter {
     file = try OutputFile(path: path)
   }
 
-  /// Bytes that the file will have, late tensors at their longest.
-  public var byteCount: Int { dataStart + plans.reduce(0) { $0 + $1.byteCount } }
+  /// Bytes of all tensors as they are now known: late ones that are not yet written count nothing.
+  public var dataByteCount: Int { late.values.reduce(fixedBytes) { $0 + $1.count } }
 
   /// Writes bytes of a tensor, from the offset `offset` inside of it. Traps for a tensor that was not planned.
   public func write(_ name: String, _ bytes: UnsafeRawBufferPointer, at offset: Int = 0) throws(FileError) {

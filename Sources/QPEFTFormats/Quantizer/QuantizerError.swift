@@ -1,0 +1,28 @@
+/// A checkpoint that cannot be quantized as asked.
+public enum QuantizerError: Error, Equatable, CustomStringConvertible {
+  /// The source has 4-bit or other quantized weights.
+  case alreadyQuantized(source: String, method: String)
+  /// The source has no matrix of a linear layer.
+  case nothingToQuantize(source: String)
+  /// A pattern of what to keep matches no tensor.
+  case keepMatchesNothing(pattern: String)
+  /// A weight is NaN or infinite.
+  case notFinite(tensor: String)
+  /// A weight that has no float type.
+  case unsupportedType(tensor: String, type: String)
+
+  /// The failure in a sentence, with a remedy where there is one.
+  public var description: String {
+    switch self {
+    case .alreadyQuantized(let source, let method):
+      "\(source) is already quantized (\(method)); name the original model"
+    case .nothingToQuantize(let source):
+      "\(source) has no matrices of linear layers under the name \"layers\" that could be quantized"
+    case .keepMatchesNothing(let pattern):
+      "no tensor's name matches \"\(pattern)\"; patterns are parts of a name, or globs such as *.down_proj.weight"
+    case .notFinite(let tensor): "\(tensor) holds NaN or infinity; the checkpoint is damaged"
+    case .unsupportedType(let tensor, let type):
+      "\(tensor) has the type \(type); only F32, F16 and BF16 weights are quantized"
+    }
+  }
+}

@@ -1,0 +1,123 @@
+internal import QPEFTKernels
+internal import QPEFTTensor
+
+/// A tensor of a source checkpoint, under its Hugging Face name, whose numbers can be had row by row.
+struct SourceWeight {
+  private enum Content {
+    case stored(CheckpointTensor)
+    case gguf(GGUFFile, GGUFLlama.Weight)
+  }
+
+  private let content: Content
+  let name: String
+  let shape: [Int]
+  /// Bytes in the source.
+  let byteCount: Int
+
+  init(_ tensor: CheckpointTensor) {
+    content = .stored(tensor)
+    name = tensor.name
+    shape = tensor.shape
+    byteCount = tensor.range.count
+  }
+
+  init(_ weight: GGUFLlama.Weight, in gguf: GGUFFile) {
+    content = .gguf(gguf, weight)
+    name = weight.name
+    shape = weight.entry.shape
+    byteCount = weight.entry.range.count
+  }
+
+  var columns: Int { shape.last ?? 1 }
+  var rows: Int { shape.dropLast().reduce(1, *) }
+  var count: Int { shape.reduce(1, *) }
+
+  /// Name of the type in the source, for reports.
+  var typeName: String {
+    switch content {
+    case .stored(let tensor): tensor.type.rawValue
+    case .gguf(_, let weight): weight.entry.type.name
+    }
+  }
+
+  /// The type of its numbers; nil for integers and for GGUF's blocks.
+  var elementType: ElementType? {
+    switch content {
+    case .stored(let tensor): tensor.type.elementType
+    case .gguf(_, let weight):
+      switch weight.entry.type {
+      case .f32: .f32
+      case .f16: .f16
+      case .bf16: .bf16
+      default: nil
+      }
+    }
+  }
+
+  /// Whether its numbers can be had as float32.
+  var isDecodable: Bool {
+    if case .gguf = content { return true }
+    return elementType != nil
+  }
+
+  /// The stored bytes, where they are kept as they are (not of GGUF, whose rows may be in another order).
+  var storedBytes: (bytes: UnsafeRawBufferPointer, type: SafetensorsType)? {
+    guard case .stored(let tensor) = content else { return nil }
+    return (tensor.bytes, tensor.type)
+  }
+
+  /// Rows as float32: `y` holds exactly their numbers.
+  func decode(_ y: UnsafeMutableBufferPointer<Float>, rows: Range<Int>) {
+    switch content {
+    case .stored(let tensor):
+      guard let element = tensor.type.elementType else { preconditionFailure("\(name) is not of a float type") }
+      let width = columns * element.byteWidth
+      let bytes = UnsafeRawBufferPointer(
+        rebasing: tensor.bytes[(rows.lowerBound * width)..<(rows.upperBound * width)])
+      if let address = bytes.baseAddress, Int(bitPattern: address) % element.byteWidth == 0 {
+        let view = MatrixView(dense: bytes, storage: element.storage, rows: 1, columns: y.count)
+        Kernels.decode(y, view, first: 0)
+      } else {
+        for index in 0..<y.count { y[index] = Self.number(bytes, index, element) }
+      }
+    case .gguf(let gguf, let weight): decode(y, gguf, weight, rows: rows)
+    }
+  }
+
+  /// Lets go of the pages of rows that are done with.
+  func release(rows: Range<Int>) {
+    let (file, range) =
+      switch content {
+      case .stored(let tensor): (tensor.file, tensor.range)
+      case .gguf(let gguf, let weight): (gguf.file, weight.entry.range)
+      }
+    let total = max(1, self.rows)
+    let start = range.lowerBound + range.count / total * rows.lowerBound
+    file.release(start..<min(range.upperBound, start + range.count / total * rows.count))
+  }
+
+  private func decode(
+    _ y: UnsafeMutableBufferPointer<Float>, _ gguf: GGUFFile, _ weight: GGUFLlama.Weight, rows: Range<Int>
+  ) {
+    guard weight.interleavedHeads != nil else { return gguf.decode(y, weight.entry, rows: rows) }
+    if shape.count < 2 {
+      gguf.decode(y, weight.entry, rows: rows)
+      let source = Array(y)
+      for index in source.indices { y[index] = source[weight.sourceRow(index, rows: source.count)] }
+      return
+    }
+    for (index, row) in rows.enumerated() {
+      let source = weight.sourceRow(row, rows: self.rows)
+      let target = UnsafeMutableBufferPointer(rebasing: y[(index * columns)..<((index + 1) * columns)])
+      gguf.decode(target, weight.entry, rows: source..<(source + 1))
+    }
+  }
+
+  private static func number(_ bytes: UnsafeRawBufferPointer, _ index: Int, _ type: ElementType) -> Float {
+    switch type {
+    case .f32: bytes.loadUnaligned(fromByteOffset: 4 * index, as: Float.self)
+    case .f16: HalfFloat.float(half: bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
+    case .bf16: HalfFloat.float(bfloat: bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
+    }
+  }
+}
