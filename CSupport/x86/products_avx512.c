@@ -9,6 +9,8 @@
 
 enum { MR = QP_AVX512_MR, NR = QP_AVX512_NR };
 
+#include "x86/transpose_avx512.h"
+
 static inline __mmask16 mask_of(size_t count) { return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1); }
 
 // ROWS is a constant of each call: every loop over it unrolls and the sums live in registers.
@@ -50,23 +52,6 @@ void qp_gemm_tile_avx512(float *c, size_t ldc, const float *a, const float *b, s
     tile(c, ldc, a, b, kc, 8, m, n, accumulate);
   else
     tile(c, ldc, a, b, kc, 4, m, n, accumulate);
-}
-
-void qp_transpose16_avx512(__m512 r[16]) {
-  __m512 t[16];
-  for (int i = 0; i < 16; i += 2) t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]), t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
-  for (int i = 0; i < 16; i += 4) {
-    r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44), r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
-    r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44), r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
-  }
-  for (int i = 0; i < 4; i++) {
-    t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88), t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd);
-    t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88), t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
-  }
-  for (int i = 0; i < 8; i++) {
-    r[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
-    r[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd);
-  }
 }
 
 void qp_pack_transposed_avx512(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc) {

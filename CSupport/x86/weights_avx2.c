@@ -69,9 +69,23 @@ void qp_pack_weight_rows_avx2(float *dst, const qp_matrix *w, size_t row, size_t
   }
 }
 
+static inline void half_columns(float *dst, const qp_matrix *w, size_t first, size_t kc) {
+  const uint16_t *x = (const uint16_t *)w->values + first;
+  for (size_t k = 0; k < kc; k++, x += w->columns)
+    for (size_t i = 0; i < NR; i += 8) {
+      __m128i half = _mm_loadu_si128((const __m128i *)(x + i));
+      __m256 wide = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+      _mm256_storeu_ps(dst + k * NR + i, w->storage == QP_F16 ? _mm256_cvtph_ps(half) : wide);
+    }
+}
+
 void qp_pack_weight_columns_avx2(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
   if (w->storage == QP_F32) {
     qp_pack_straight_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, NR, kc);
+    return;
+  }
+  if (w->storage != QP_Q4 && columns == NR) {
+    half_columns(dst, w, row * w->columns + column, kc);
     return;
   }
   if (!qp_aligned_q4(w)) {

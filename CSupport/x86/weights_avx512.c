@@ -7,6 +7,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
 #include "x86/q4_bytes.h"
+#include "x86/transpose_avx512.h"
 
 enum { NR = QP_AVX512_NR };
 
@@ -38,10 +39,45 @@ void qp_decode_f16_avx512(float *y, const uint16_t *x, size_t count) {
   }
 }
 
+static inline __mmask16 mask_of(size_t count) { return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1); }
+
+__attribute__((always_inline)) static inline __m512 load_half(const uint16_t *x, const qp_storage storage, __mmask16 mask) {
+  __m256i half = _mm256_maskz_loadu_epi16(mask, x);
+  if (storage == QP_F16) return _mm512_cvtph_ps(half);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+__attribute__((always_inline)) static inline void half_rows(float *dst, const uint16_t *x, const qp_storage storage,
+                                                            size_t ld, size_t rows, size_t kc) {
+  for (size_t i = 0; i < NR; i += 16)
+    for (size_t k = 0; k < kc; k += 16) {
+      size_t depth = kc - k < 16 ? kc - k : 16;
+      __m512 r[16];
+      for (size_t j = 0; j < 16; j++)
+        r[j] = i + j < rows ? load_half(x + (i + j) * ld + k, storage, mask_of(depth)) : _mm512_setzero_ps();
+      qp_transpose16_avx512(r);
+      for (size_t j = 0; j < depth; j++) _mm512_storeu_ps(dst + (k + j) * NR + i, r[j]);
+    }
+}
+
+__attribute__((always_inline)) static inline void half_columns(float *dst, const uint16_t *x, const qp_storage storage,
+                                                               size_t ld, size_t columns, size_t kc) {
+  __mmask16 low = mask_of(columns), high = columns > 16 ? mask_of(columns - 16) : 0;
+  for (size_t k = 0; k < kc; k++) {
+    _mm512_storeu_ps(dst + k * NR, load_half(x + k * ld, storage, low));
+    _mm512_storeu_ps(dst + k * NR + 16, load_half(x + k * ld + 16, storage, high));
+  }
+}
+
 void qp_pack_weight_rows_avx512(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc) {
-  if (w->storage == QP_F32) {
-    qp_pack_transposed_avx512(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, NR, kc);
-    return;
+  const uint16_t *halves = (const uint16_t *)w->values + row * w->columns + column;
+  switch (w->storage) {
+    case QP_F32:
+      qp_pack_transposed_avx512(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, NR, kc);
+      return;
+    case QP_F16: half_rows(dst, halves, QP_F16, w->columns, rows, kc); return;
+    case QP_BF16: half_rows(dst, halves, QP_BF16, w->columns, rows, kc); return;
+    case QP_Q4: break;
   }
   if (!qp_aligned_q4(w)) {
     qp_pack_weight_rows_any(&qp_kernels_avx512, dst, w, row, rows, column, kc);
@@ -67,9 +103,14 @@ void qp_pack_weight_rows_avx512(float *dst, const qp_matrix *w, size_t row, size
 }
 
 void qp_pack_weight_columns_avx512(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
-  if (w->storage == QP_F32) {
-    qp_pack_straight_avx512(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, NR, kc);
-    return;
+  const uint16_t *halves = (const uint16_t *)w->values + row * w->columns + column;
+  switch (w->storage) {
+    case QP_F32:
+      qp_pack_straight_avx512(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, NR, kc);
+      return;
+    case QP_F16: half_columns(dst, halves, QP_F16, w->columns, columns, kc); return;
+    case QP_BF16: half_columns(dst, halves, QP_BF16, w->columns, columns, kc); return;
+    case QP_Q4: break;
   }
   if (!qp_aligned_q4(w)) {
     qp_pack_weight_columns_any(&qp_kernels_avx512, dst, w, row, kc, column, columns);
