@@ -5,6 +5,7 @@ Run: python Tests/References/make_curves.py tiny
 Writes Tests/Fixtures/tiny-llama/curve.json or Tests/Fixtures/smollm2/{formula,logits-*,curve-nf4dq}.json. Formats: PROVENANCE.md there.
 """
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -75,9 +76,16 @@ def probe(model, batch):
     return result
 
 
-def golden_curve(directory, ids, path, name):
+def round_embedding(model):
+    """What `qpeft quantize` stores of a GGUF's Q8_0 embedding: float16."""
+    embedding = model.get_input_embeddings().weight
+    embedding.data = embedding.data.half().float()
+    return model
+
+
+def golden_curve(model, ids, path, name):
     rows = token_rows(ids)
-    model = common.attach_lora(common.load_4bit(directory), RANK, ALPHA).train()
+    model = common.attach_lora(model, RANK, ALPHA).train()
     batches = []
     for step in range(STEPS):
         batch = torch.tensor(rows[step * BATCH : (step + 1) * BATCH])
@@ -132,12 +140,12 @@ def compact(path):
 
 
 def main():
-    torch.set_num_threads(2)
+    torch.set_num_threads(int(os.environ.get("THREADS", "2")))
     text = (common.FIXTURES / "text-eval" / "prose.txt").read_text()
     if sys.argv[1] == "tiny":
         common.true_float32()
         here = common.FIXTURES / "tiny-llama"
-        golden_curve(here / "curve-bf16-nf4dq", list(text.encode("utf-8")), here / "curve.json", "curve-bf16-nf4dq")
+        golden_curve(common.load_4bit(here / "curve-bf16-nf4dq"), list(text.encode("utf-8")), here / "curve.json", "curve-bf16-nf4dq")
         compact(here / "curve.json")
         return
     from transformers import AutoTokenizer
@@ -148,7 +156,11 @@ def main():
     sample_logits(common.load_dense(work / "smollm2-f32"), ids[:64], here / "logits-f32.json", "smollm2-f32")
     for kind in ["nf4dq", "nf4", "fp4"]:
         sample_logits(common.load_4bit(work / f"smollm2-{kind}"), ids[:64], here / f"logits-{kind}.json", f"smollm2-{kind}")
-    golden_curve(work / "smollm2-nf4dq", ids, here / "curve-nf4dq.json", "smollm2-nf4dq")
+    for suffix, change in [("", lambda model: model), ("-f16", round_embedding)]:
+        model, name = change(common.load_4bit(work / "smollm2-nf4dq")), "nf4dq" + suffix
+        if suffix:
+            sample_logits(model, ids[:64], here / f"logits-{name}.json", f"smollm2-{name}")
+        golden_curve(model, ids, here / f"curve-{name}.json", f"smollm2-{name}")
     for path in here.glob("*.json"):
         compact(path)
 
