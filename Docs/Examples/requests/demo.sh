@@ -33,10 +33,10 @@ if [ -z "$source" ] && [ -z "${QPEFT_DEMO_OFFLINE:-}" ]; then
     source=$(find "$work/pip" -name '*.gguf' | head -n 1)
   fi
 fi
-options=(--epochs 2 --learning-rate 1e-3)
+options=(--epochs 1 --learning-rate 1e-3 --warmup-steps 7)
 if [ -z "$source" ]; then
   source=Tests/Fixtures/demo-model
-  options=(--epochs 8 --learning-rate 2e-3)
+  options=(--epochs 2 --learning-rate 3e-3 --warmup-steps 10)
   say "No network or no pip: using the tiny model that the repository carries instead of SmolLM2-135M"
 fi
 
@@ -55,8 +55,8 @@ echo "exact matches on held-out requests: $before %"
 
 say "Fine-tuning with LoRA"
 trained=$SECONDS
-"$qpeft" train --model "$work/model" --data "$here/train.jsonl" --output "$work/adapter" --batch-size 8 --max-length 256 \
-  --schedule cosine --warmup-steps 10 "${options[@]}"
+"$qpeft" train --model "$work/model" --data "$here/train.jsonl" --output "$work/adapter" --rank 16 --alpha 32 \
+  --batch-size 8 --max-length 128 --schedule cosine "${options[@]}"
 trained=$((SECONDS - trained))
 
 say "Examining the model after training"
