@@ -97,7 +97,9 @@ let package = Package(
     tests("QPEFTTextTests", ["QPEFTText"]),
     tests(
       "QPEFTModelsTests",
-      ["QPEFTModels", "QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
+      [
+        "QPEFTModels", "QPEFTLayers", "QPEFTFormats", "QPEFTQuantization", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
+      ]),
     tests(
       "QPEFTAdaptersTests",
       ["QPEFTAdapters", "QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),

@@ -14,6 +14,7 @@ extension CheckpointQuantizer {
     // transformers 5 writes `dtype`, earlier versions `torch_dtype`; both read `torch_dtype`.
     if config["dtype"] != nil { config["dtype"] = type }
     if config["torch_dtype"] != nil || config["dtype"] == nil { config["torch_dtype"] = type }
+    guard plan.quantizes else { return config }
     // A list of modules replaces transformers' own, which is the head alone.
     let skipped: JSONNode =
       plan.keptModules.isEmpty ? .null : .array((["lm_head"] + plan.keptModules).map { .string($0) })

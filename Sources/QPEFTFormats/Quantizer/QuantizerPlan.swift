@@ -29,6 +29,13 @@ struct QuantizerPlan {
 
   var items: [Item] { shards.flatMap { $0 } }
 
+  /// Whether anything is stored in 4 bits.
+  var quantizes: Bool { Self.quantizes(items) }
+
+  private static func quantizes(_ items: [Item]) -> Bool {
+    items.contains { if case .quantize = $0.action { true } else { false } }
+  }
+
   init(_ source: QuantizerSource, _ request: CheckpointQuantizer) throws {
     var items: [Item] = []
     var keptModules: [String] = []
@@ -50,7 +57,8 @@ struct QuantizerPlan {
     if let pattern = request.keep.first(where: { !used.contains($0) }) {
       throw QuantizerError.keepMatchesNothing(pattern: pattern)
     }
-    guard items.contains(where: { if case .quantize = $0.action { true } else { false } }) else {
+    // Keeping every linear layer on demand is a conversion of the format alone.
+    guard Self.quantizes(items) || !keptModules.isEmpty else {
       throw QuantizerError.nothingToQuantize(source: request.source)
     }
     self.keptModules = keptModules
