@@ -3,10 +3,11 @@
 Run: python compare.py --model DIR --qpeft .build/release/qpeft --python VENV/bin/python [--rounds 3] [--steps 8]
                        [--tokens 512] [--batch-size 1] [--threads N] [--text FILE] [--output FILE.json]
 
-Both train the same prequantized directory on the same text with LoRA r 16 on all linears. They take turns so that a noisy neighbour
-hits both; before each run a 1024 x 1024 float32 matrix product says how fast the machine is at that moment. Seconds per step
-are medians without the first step; the table shows the medians over the rounds, and the ratio qpeft / peer. The model needs a
-tokenizer.json. This script needs only Python; NumPy for the yardstick comes with the peer's environment.
+Both train the same prequantized directory on the same text with LoRA r 16 on all linears. They take turns so that a noisy
+neighbour hits both; before each run a 1024 x 1024 float32 matrix product says how fast the machine is at that moment. Speed is
+the median over steps without the first, peak memory is what the kernel counted for the process (ru_maxrss); the table shows
+medians over the rounds, and the ratio qpeft / peer. The model needs a tokenizer.json. This script needs only Python; NumPy for
+the yardstick comes with the peer's environment.
 """
 
 import argparse
@@ -47,14 +48,20 @@ def arguments():
 
 
 def run(command, environment=None):
-    result = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if result.returncode != 0:
-        sys.exit(f"failed: {' '.join(map(str, command))}\n{result.stderr[-2000:]}")
-    return result.stdout
+    """(what it printed, its peak resident bytes as the kernel counted them)"""
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=errors, env=environment)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode != 0:
+            sys.exit(f"failed: {' '.join(map(str, command))}\n{errors.read()[-2000:]}")
+        return output.read(), usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def long_rows(args, path):
-    """Rows surely longer than --tokens, so that both sides train exactly --tokens of each: the text, begun at different places."""
+    """Rows surely longer than --tokens, begun at different places: both sides train exactly --tokens of each."""
     text = Path(args.text).read_text()
     need = args.steps * args.batch_size
     reach = max(12 * args.tokens, 1)
@@ -67,27 +74,28 @@ def long_rows(args, path):
 
 def run_peer(args, data, checkpointing):
     environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
-    output = run([args.python, HERE / "train_transformers.py", "--model", args.model, "--data", data, "--tokens", str(args.tokens),
-                  "--batch-size", str(args.batch_size), "--steps", str(args.steps), "--checkpointing", checkpointing,
-                  "--threads", str(args.threads)], environment)
+    output, peak = run([args.python, HERE / "train_transformers.py", "--model", args.model, "--data", data, "--tokens",
+                  str(args.tokens), "--batch-size", str(args.batch_size), "--steps", str(args.steps), "--checkpointing",
+                  checkpointing, "--threads", str(args.threads)], environment)
     found = json.loads(output.strip().splitlines()[-1])
-    return {"tokens_per_second": found["tokens_per_second"], "peak_bytes": found["peak_bytes"],
+    return {"tokens_per_second": found["tokens_per_second"], "peak_bytes": peak,
             "seconds_to_first_step": found["seconds_to_first_step"]}
 
 
 def run_qpeft(args, data, checkpointing):
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        run([args.qpeft, "train", "--model", args.model, "--data", data, "--output", f"{folder}/adapter", "--max-length",
-             str(args.tokens), "--steps", str(args.steps), "--batch-size", str(args.batch_size), "--checkpointing", checkpointing,
-             "--threads", str(args.threads), "--rank", "16", "--alpha", "32", "--train-on", "all", "--no-shuffle"])
+        _, peak = run([args.qpeft, "train", "--model", args.model, "--data", data, "--output", f"{folder}/adapter",
+                       "--max-length", str(args.tokens), "--steps", str(args.steps), "--batch-size", str(args.batch_size),
+                       "--checkpointing", checkpointing, "--threads", str(args.threads), "--rank", "16",
+                       "--alpha", "32", "--train-on", "all", "--no-shuffle"])
         wall = time.perf_counter() - begun
         lines = (Path(folder) / "adapter" / "metrics.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines if line.strip()]
     speeds = [row["tokens_per_second"] for row in rows[1:] or rows]
     # `seconds` of a metrics row counts from the start of training; what is left of the wall time is loading and saving.
     later = sum(row["tokens"] / row["tokens_per_second"] for row in rows[1:])
-    return {"tokens_per_second": statistics.median(speeds), "peak_bytes": max(row["peak_bytes"] for row in rows),
+    return {"tokens_per_second": statistics.median(speeds), "peak_bytes": peak,
             "seconds_to_first_step": round(max(wall - later, 0), 2)}
 
 
@@ -106,7 +114,7 @@ def main():
             for turn in range(args.rounds):
                 order = [("qpeft", run_qpeft), ("peer", run_peer)]
                 for name, runner in order if turn % 2 == 0 else order[::-1]:
-                    yardsticks.append(float(run([args.python, "-c", YARDSTICK])))
+                    yardsticks.append(float(run([args.python, "-c", YARDSTICK])[0]))
                     found[name].append(runner(args, data, checkpointing))
             rows.append((checkpointing, found))
     print(f"{args.batch_size} x {args.tokens} tokens, {args.threads} threads, {args.rounds} rounds of {args.steps} steps; "
