@@ -2,7 +2,7 @@ extension JSONValue {
   /// Reads one JSON document (RFC 8259) from UTF-8 bytes; a byte order mark in front is skipped.
   ///
   /// - Throws: ``JSONError`` with line and column: malformed JSON, invalid UTF-8, a lone surrogate in an escape,
-  ///   more than 512 levels, or anything behind the document.
+  ///   more than 128 levels, or anything behind the document.
   public init(parsing bytes: UnsafeBufferPointer<UInt8>) throws(JSONError) {
     if let position = UTF8Validation.firstInvalid(in: bytes) {
       throw JSONError("invalid UTF-8", at: position, in: bytes)
@@ -29,7 +29,7 @@ extension JSONValue {
 struct JSONParser {
   let bytes: UnsafeBufferPointer<UInt8>
   var position = 0
-  private static let deepest = 512
+  private static let deepest = 128
 
   init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 

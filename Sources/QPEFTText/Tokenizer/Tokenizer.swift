@@ -16,8 +16,16 @@ public struct Tokenizer: Sendable {
   var decoders: [TokenDecoder]?
   var tokens: TokenTexts
 
+  init(model: BytePairModel, tokens: TokenTexts) {
+    self.model = model
+    self.tokens = tokens
+  }
+
   /// Tokens that are found in a text before the model sees it, in the order of the file.
-  public internal(set) var addedTokens: [AddedToken] = []
+  public internal(set) var addedTokens: [AddedToken] = [] {
+    didSet { addedIDs = Set(addedTokens.map(\.id)) }
+  }
+  private var addedIDs: Set<Int32> = []
 
   /// One more than the largest id.
   public var vocabularySize: Int { tokens.count }
@@ -30,6 +38,9 @@ public struct Tokenizer: Sendable {
 
   /// Whether `skipSpecialTokens` leaves the token out.
   public func isSpecial(_ id: Int32) -> Bool { tokens.isSpecial(id) }
+
+  /// Whether the token is one of ``addedTokens``.
+  public func isAdded(_ id: Int32) -> Bool { addedIDs.contains(id) }
 
   /// Ids that `encode` puts before every text, such as a BOS token.
   public var prefixIDs: [Int32] { prefix }

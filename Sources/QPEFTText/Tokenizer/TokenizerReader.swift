@@ -78,6 +78,8 @@ struct TokenizerReader {
   }
 
   private func addTokens(_ values: [JSONValue], to result: inout Tokenizer) throws(TokenizerError) {
+    var added: [AddedToken] = []
+    defer { result.addedTokens = added }
     for value in values {
       guard let content = value["content"]?.string, let fileID = value["id"]?.integer, fileID >= 0, fileID < 1 << 28
       else { throw malformed("'added_tokens'", "holds an entry without content or id") }
@@ -88,7 +90,7 @@ struct TokenizerReader {
         isSingleWord: value["single_word"]?.bool ?? false, stripsLeft: value["lstrip"]?.bool ?? false,
         stripsRight: value["rstrip"]?.bool ?? false)
       result.tokens.set(token.id, content)
-      result.addedTokens.append(token)
+      added.append(token)
       let bytes = Array(content.utf8)
       var spelled = bytes
       if token.isNormalized {

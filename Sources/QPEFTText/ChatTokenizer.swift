@@ -1,0 +1,123 @@
+internal import Foundation
+
+/// All that a model directory says about text: tokenizer, chat template, and the tokens that begin, end and pad.
+public struct ChatTokenizer: Sendable {
+  /// The tokenizer.
+  public let tokenizer: Tokenizer
+  /// The chat template, if the model has one.
+  public let template: ChatTemplate?
+  /// The token that begins a text, if the model has one.
+  public let bosID: Int32?
+  /// The token that ends a text.
+  public let eosID: Int32?
+  /// All tokens that end an answer, ``eosID`` first.
+  public let eosIDs: [Int32]
+  /// The token for padding; the end token where the model has none of its own.
+  public let padID: Int32?
+  /// A BOS that the configuration wants before a text and the tokenizer's post-processor does not put there.
+  let addedBOS: Int32?
+
+  /// A tokenizer with its special tokens.
+  public init(
+    tokenizer: Tokenizer, template: ChatTemplate? = nil, bosID: Int32? = nil, eosIDs: [Int32] = [],
+    padID: Int32? = nil, addsBOS: Bool = false
+  ) {
+    self.tokenizer = tokenizer
+    self.template = template
+    self.bosID = bosID
+    self.eosIDs = eosIDs
+    eosID = eosIDs.first
+    self.padID = padID ?? eosIDs.first
+    addedBOS = addsBOS ? bosID : nil
+  }
+
+  /// Reads `tokenizer.json`, `tokenizer_config.json`, `special_tokens_map.json`, `generation_config.json`,
+  /// `config.json` and `chat_template.jinja` of a model directory; only the first must exist.
+  ///
+  /// - Throws: ``TokenizerError`` or ``TemplateError``, naming file and remedy.
+  public static func load(directory: String) throws -> ChatTokenizer {
+    func path(_ name: String) -> String { (directory as NSString).appendingPathComponent(name) }
+    guard FileManager.default.fileExists(atPath: path("tokenizer.json")) else {
+      throw TokenizerError.missingFile(directory: directory, file: "tokenizer.json")
+    }
+    func json(_ name: String) throws(TokenizerError) -> JSONValue {
+      FileManager.default.fileExists(atPath: path(name)) ? try TextFile.json(at: path(name)) : .null
+    }
+    let tokenizer = try Tokenizer(contentsOf: path("tokenizer.json"))
+    let settings = try json("tokenizer_config.json")
+    let map = try json("special_tokens_map.json")
+    let generation = try json("generation_config.json")
+    let config = try json("config.json")
+
+    func special(_ role: String) -> String? {
+      for source in [settings, map] {
+        if let value = source[role], let text = value.string ?? value["content"]?.string { return text }
+      }
+      return nil
+    }
+    func id(_ role: String) throws(TokenizerError) -> Int32? {
+      guard let text = special("\(role)_token") else { return nil }
+      guard let id = tokenizer.id(ofToken: text) else { throw .unknownSpecialToken(text, role: role) }
+      return id
+    }
+    func ids(_ value: JSONValue?) -> [Int32] {
+      (value?.array ?? value.map { [$0] } ?? []).compactMap { $0.integer.flatMap { Int32(exactly: $0) } }
+    }
+    var ends: [Int32] = []
+    for id in [try id("eos")].compactMap({ $0 }) + ids(generation["eos_token_id"]) + ids(config["eos_token_id"])
+    where !ends.contains(id) { ends.append(id) }
+
+    var variables: [String: JSONValue] = [:]
+    for role in ["bos", "eos", "unk", "sep", "pad", "cls", "mask"] {
+      if let text = special("\(role)_token") { variables["\(role)_token"] = .string(text) }
+    }
+    let bos = try id("bos") ?? ids(config["bos_token_id"]).first
+    let pad = try id("pad") ?? ids(config["pad_token_id"]).first
+    return ChatTokenizer(
+      tokenizer: tokenizer,
+      template: try templateSource(settings, path("chat_template.jinja"), path("chat_template.json")).map {
+        try ChatTemplate($0, variables: variables)
+      },
+      bosID: bos, eosIDs: ends, padID: pad,
+      addsBOS: settings["add_bos_token"]?.bool == true && tokenizer.prefixIDs.isEmpty)
+  }
+
+  /// A file of its own comes before the configuration; of several named templates, the default.
+  private static func templateSource(
+    _ settings: JSONValue, _ file: String, _ jsonFile: String
+  ) throws(TokenizerError) -> String? {
+    if FileManager.default.fileExists(atPath: file) {
+      return String(decoding: try TextFile.bytes(at: file), as: UTF8.self)
+    }
+    if FileManager.default.fileExists(atPath: jsonFile) {
+      if let text = try TextFile.json(at: jsonFile)["chat_template"]?.string { return text }
+    }
+    if let text = settings["chat_template"]?.string { return text }
+    let named = settings["chat_template"]?.array ?? []
+    let chosen = named.first { $0["name"]?.string == "default" } ?? named.first
+    return chosen?["template"]?.string
+  }
+
+  /// Ids of a text as a model sees it, with the tokens around it that the model wants.
+  public func encode(_ text: String) -> [Int32] {
+    let ids = tokenizer.encode(text)
+    guard let bos = addedBOS, ids.first != bos else { return ids }
+    return [bos] + ids
+  }
+
+  /// Ids of a chat up to where the model's answer begins.
+  ///
+  /// - Throws: ``TemplateError``; also where the model has no template.
+  public func encodeChat(
+    _ messages: [(role: String, content: String)], addGenerationPrompt: Bool = true
+  ) throws(TemplateError) -> [Int32] {
+    guard let template else {
+      throw TemplateError(.evaluation, "the model has no chat template", TemplatePlace())
+    }
+    let values = messages.map {
+      JSONValue.object(JSONObject([("role", .string($0.role)), ("content", .string($0.content))]))
+    }
+    let text = try template.render(values, addGenerationPrompt: addGenerationPrompt).text
+    return tokenizer.encode(text, addSpecialTokens: false)
+  }
+}

@@ -1,0 +1,118 @@
+/// Turns the rows of one file into examples.
+struct ExampleBuilder {
+  let chat: ChatTokenizer
+  let options: DatasetOptions
+  let file: String
+  private var workspace: Tokenizer.Workspace
+
+  init(_ chat: ChatTokenizer, _ options: DatasetOptions, file: String) {
+    self.chat = chat
+    self.options = options
+    self.file = file
+    workspace = Tokenizer.Workspace(chat.tokenizer)
+  }
+
+  /// The example of a row before truncation.
+  mutating func example(_ row: DatasetRow, line: Int) throws(DatasetError) -> TrainingExample {
+    switch row {
+    case .text(let text): return build(text, spans: [0..<text.utf8.count], line: line)
+    case .completion(let prompt, let completion):
+      let text = prompt + completion
+      return build(text, spans: [prompt.utf8.count..<text.utf8.count], line: line)
+    case .messages(let messages, let given, let tools):
+      return try chatExample(messages, given, tools, line)
+    }
+  }
+
+  /// Tokens of a text with those around it that the tokenizer wants, and the end token, which is trained.
+  private mutating func build(_ text: String, spans: [Range<Int>], line: Int) -> TrainingExample {
+    let encoded = chat.tokenizer.encodeWithOffsets(text, addSpecialTokens: false, &workspace)
+    var tokens = chat.tokenizer.prefixIDs
+    if let bos = chat.addedBOS, tokens.first != bos { tokens.insert(bos, at: 0) }
+    let all = options.trainOn == .all
+    var isTrained = [Bool](repeating: all, count: tokens.count)
+    mark(encoded, spans, all, &tokens, &isTrained)
+    for id in chat.tokenizer.suffixIDs {
+      tokens.append(id)
+      isTrained.append(true)
+    }
+    if let eos = chat.eosID, tokens.last != eos {
+      tokens.append(eos)
+      isTrained.append(true)
+    }
+    return example(tokens, isTrained, line)
+  }
+
+  private mutating func chatExample(
+    _ messages: [JSONValue], _ given: Int, _ tools: [JSONValue]?, _ line: Int
+  ) throws(DatasetError) -> TrainingExample {
+    guard let template = chat.template else { throw .noChatTemplate(file: file, line: line) }
+    let all = options.trainOn == .all
+    let text: String
+    var spans: [Range<Int>] = []
+    do {
+      if all {
+        text = try template.render(messages, tools: tools).text
+      } else {
+        let found = try TurnSpans(template: template, messages: messages, tools: tools).find(given: given)
+        if let turn = found.missing { throw DatasetError.turnNotFound(file: file, line: line, turn: turn) }
+        (text, spans) = (found.text, found.spans)
+      }
+    } catch let error as TemplateError {
+      throw .template(file: file, line: line, error)
+    } catch let error as DatasetError {
+      throw error
+    } catch {
+      throw .nothingTrained(file: file, line: line, reason: "\(error)")
+    }
+    let encoded = chat.tokenizer.encodeWithOffsets(text, addSpecialTokens: false, &workspace)
+    var tokens: [Int32] = []
+    var isTrained: [Bool] = []
+    mark(encoded, spans.map { throughEndOfTurn($0, encoded, text) }, all, &tokens, &isTrained)
+    return example(tokens, isTrained, line)
+  }
+
+  /// Appends tokens; those that hold any byte of a span are trained.
+  private func mark(
+    _ encoded: TokenizedText, _ spans: [Range<Int>], _ all: Bool, _ tokens: inout [Int32], _ isTrained: inout [Bool]
+  ) {
+    var span = 0
+    for (id, range) in zip(encoded.ids, encoded.ranges) {
+      while span < spans.count, spans[span].upperBound <= range.lowerBound { span += 1 }
+      let isInside =
+        span < spans.count
+        && (range.upperBound > spans[span].lowerBound || range.lowerBound >= spans[span].lowerBound)
+      tokens.append(id)
+      isTrained.append(all || isInside)
+    }
+  }
+
+  /// The span of a turn, made to end with its end-of-turn token: a special token that the template writes right behind
+  /// the turn belongs to it, and white space behind that token does not, for the model never writes it.
+  private func throughEndOfTurn(_ span: Range<Int>, _ encoded: TokenizedText, _ text: String) -> Range<Int> {
+    let bytes = text.utf8
+    func isBlank(_ range: Range<Int>) -> Bool {
+      bytes.dropFirst(range.lowerBound).prefix(range.count).allSatisfy { $0 == 0x20 || $0 >= 0x09 && $0 <= 0x0D }
+    }
+    let tokens = chat.tokenizer
+    let inside = encoded.ranges.indices.filter {
+      encoded.ranges[$0].lowerBound >= span.lowerBound && encoded.ranges[$0].lowerBound < span.upperBound
+    }
+    if let last = inside.last(where: { tokens.isAdded(encoded.ids[$0]) }) {
+      let end = encoded.ranges[last].upperBound
+      if end <= span.upperBound, isBlank(end..<span.upperBound) { return span.lowerBound..<end }
+    }
+    // The turn ends without one; take the one behind it.
+    guard let next = encoded.ranges.firstIndex(where: { $0.lowerBound >= span.upperBound }) else { return span }
+    var index = next
+    while index < encoded.ids.count, !tokens.isAdded(encoded.ids[index]), isBlank(encoded.ranges[index]) { index += 1 }
+    guard index < encoded.ids.count, chat.eosIDs.contains(encoded.ids[index]) else { return span }
+    return span.lowerBound..<encoded.ranges[index].upperBound
+  }
+
+  private func example(_ tokens: [Int32], _ isTrained: [Bool], _ line: Int) -> TrainingExample {
+    var isTrained = isTrained
+    if !isTrained.isEmpty { isTrained[0] = false }
+    return TrainingExample(tokens: tokens, isTrained: isTrained, line: line)
+  }
+}

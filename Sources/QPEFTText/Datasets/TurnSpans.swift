@@ -1,0 +1,85 @@
+/// Finds what the assistant says in a rendered chat: by position, never by token id.
+///
+/// The chat is rendered up to each answer, with the generation prompt, and up to its end; what the second has more than
+/// the first is the answer. Some templates treat early turns unlike late ones (a system prompt that moves into the last
+/// question, thoughts that are dropped from earlier answers, an end token behind the last turn only), so that such a
+/// prefix is none of the whole text. Then the chat is rendered with a stand-in for the answer: what is the same before
+/// and behind the stand-in is around the answer.
+struct TurnSpans {
+  let template: ChatTemplate
+  let messages: [JSONValue]
+  let tools: [JSONValue]?
+
+  /// The whole text, and the UTF-8 ranges of the assistant's turns from message `given` on.
+  ///
+  /// - Returns: `missing`, the first turn that was not found, beside the spans that were.
+  func find(given: Int) throws(TemplateError) -> (text: String, spans: [Range<Int>], missing: Int?) {
+    let whole = try template.render(messages, tools: tools)
+    if !whole.generations.isEmpty, given == 0 { return (whole.text, whole.generations, nil) }
+    let bytes = Array(whole.text.utf8)
+    var spans: [Range<Int>] = []
+    var end = 0
+    for (index, message) in messages.enumerated() where message["role"]?.string == "assistant" && index >= given {
+      guard let span = span(of: index, in: bytes), span.lowerBound >= end, !span.isEmpty else {
+        return (whole.text, spans, index)
+      }
+      end = span.upperBound
+      spans.append(span)
+    }
+    return (whole.text, spans, nil)
+  }
+
+  private func span(of index: Int, in whole: [UInt8]) -> Range<Int>? {
+    var standIn: Range<Int>?
+    func contentSpan() -> Range<Int>? {
+      if standIn == nil { standIn = spanByStandIn(of: index, in: whole) }
+      return standIn
+    }
+    guard let start = start(of: index, in: whole) ?? contentSpan()?.lowerBound else { return nil }
+    if let after = rendered(upTo: index + 1), whole.starts(with: after), after.count > start {
+      return start..<after.count
+    }
+    guard let end = contentSpan()?.upperBound, end > start else { return nil }
+    return start..<end
+  }
+
+  private func start(of index: Int, in whole: [UInt8]) -> Int? {
+    if index == 0 { return 0 }
+    let prompted = rendered(upTo: index, addGenerationPrompt: true)
+    if let prompted, whole.starts(with: prompted) { return prompted.count }
+    // The prompt may open something that this answer does not have, such as thoughts.
+    guard let plain = rendered(upTo: index), whole.starts(with: plain) else { return nil }
+    return max(plain.count, prompted.map { Self.commonPrefix($0, whole) } ?? 0)
+  }
+
+  private func rendered(upTo count: Int, addGenerationPrompt: Bool = false) -> [UInt8]? {
+    let prefix = Array(messages.prefix(count))
+    guard let text = try? template.render(prefix, addGenerationPrompt: addGenerationPrompt, tools: tools).text
+    else { return nil }
+    return Array(text.utf8)
+  }
+
+  /// Where the content of a message stands, seen by rendering the chat with something else in its place.
+  private func spanByStandIn(of index: Int, in whole: [UInt8]) -> Range<Int>? {
+    guard var message = messages[index].object else { return nil }
+    let standIn = "QPEFT\(whole.count)ANSWER"
+    message.set("content", to: .string(standIn))
+    var changed = messages
+    changed[index] = .object(message)
+    guard let text = try? template.render(changed, tools: tools).text, let start = Text.find(standIn, in: text) else {
+      return nil
+    }
+    let bytes = Array(text.utf8)
+    let before = bytes[..<start]
+    let behind = bytes[(start + standIn.utf8.count)...]
+    let end = whole.count - behind.count
+    guard end >= start, whole.starts(with: before), whole[end...].elementsEqual(behind) else { return nil }
+    return start..<end
+  }
+
+  private static func commonPrefix(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    var count = 0
+    while count < left.count, count < right.count, left[count] == right[count] { count += 1 }
+    return count
+  }
+}

@@ -1,0 +1,58 @@
+/// An expression of a template, with its place for errors.
+struct TemplateExpression: Sendable {
+  indirect enum Form: Sendable {
+    case literal(TemplateValue)
+    case name(String)
+    case list([TemplateExpression])
+    case dictionary([(TemplateExpression, TemplateExpression)])
+    case attribute(TemplateExpression, String)
+    case item(TemplateExpression, TemplateExpression)
+    case slice(TemplateExpression, TemplateExpression?, TemplateExpression?, TemplateExpression?)
+    case call(TemplateExpression, TemplateArguments)
+    case filter(TemplateExpression, String, TemplateArguments)
+    case test(TemplateExpression, String, TemplateArguments, isNegated: Bool)
+    case unary(String, TemplateExpression)
+    case binary(String, TemplateExpression, TemplateExpression)
+    case comparison(TemplateExpression, [(String, TemplateExpression)])
+    case condition(TemplateExpression, then: TemplateExpression, otherwise: TemplateExpression?)
+  }
+
+  var form: Form
+  var place: TemplatePlace
+}
+
+/// Arguments of a call as written.
+struct TemplateArguments: Sendable {
+  var positional: [TemplateExpression] = []
+  var named: [(String, TemplateExpression)] = []
+}
+
+/// What a `set` or `for` gives a value to.
+enum TemplateTarget: Sendable {
+  case name(String)
+  case attribute(String, String)
+  case names([TemplateTarget])
+}
+
+/// A macro as written.
+struct TemplateMacro: Sendable {
+  var name: String
+  var parameters: [(name: String, preset: TemplateExpression?)]
+  var body: [TemplateNode]
+}
+
+/// A part of a template.
+indirect enum TemplateNode: Sendable {
+  case text(String)
+  case output(TemplateExpression)
+  case condition([(TemplateExpression, [TemplateNode])], otherwise: [TemplateNode])
+  case loop(TemplateTarget, TemplateExpression, filter: TemplateExpression?, [TemplateNode], otherwise: [TemplateNode])
+  case set(TemplateTarget, TemplateExpression, TemplatePlace)
+  case setBlock(TemplateTarget, [(String, TemplateArguments)], [TemplateNode], TemplatePlace)
+  case macro(TemplateMacro)
+  case call(TemplateExpression, TemplateMacro)
+  case filterBlock([(String, TemplateArguments)], [TemplateNode], TemplatePlace)
+  case with([(TemplateTarget, TemplateExpression)], [TemplateNode], TemplatePlace)
+  case generation([TemplateNode])
+  case leave, next
+}

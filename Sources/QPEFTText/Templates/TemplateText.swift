@@ -1,0 +1,159 @@
+/// Text functions with the meaning that Python gives them: they count Unicode scalars and compare bytes.
+enum Text {
+  typealias Bytes = ArraySlice<UInt8>
+
+  /// Byte offset of the first (or last) occurrence.
+  static func find(_ needle: String, in text: String, last: Bool = false) -> Int? {
+    let bytes = Array(text.utf8)
+    let pattern = Array(needle.utf8)
+    guard bytes.count >= pattern.count else { return nil }
+    let places = 0...(bytes.count - pattern.count)
+    func matches(_ place: Int) -> Bool {
+      for index in pattern.indices where bytes[place + index] != pattern[index] { return false }
+      return true
+    }
+    return last ? places.last(where: matches) : places.first(where: matches)
+  }
+
+  static func split(_ text: String, by separator: String, most: Int = .max, fromEnd: Bool = false) -> [String] {
+    var rest = Array(text.utf8)[...]
+    let pattern = Array(separator.utf8)
+    var parts: [String] = []
+    func string(_ bytes: Bytes) -> String { String(decoding: bytes, as: UTF8.self) }
+    while parts.count < most, let place = find(separator, in: string(rest), last: fromEnd) {
+      let start = rest.startIndex + place
+      if fromEnd {
+        parts.insert(string(rest[(start + pattern.count)...]), at: 0)
+        rest = rest[..<start]
+      } else {
+        parts.append(string(rest[..<start]))
+        rest = rest[(start + pattern.count)...]
+      }
+    }
+    if fromEnd { parts.insert(string(rest), at: 0) } else { parts.append(string(rest)) }
+    return parts
+  }
+
+  /// Splits at runs of white space; there are no empty parts.
+  static func words(_ text: String, most: Int = .max) -> [String] {
+    var parts: [String] = []
+    var rest = text.unicodeScalars[...]
+    while true {
+      rest = rest.drop(while: \.properties.isWhitespace)
+      if rest.isEmpty { return parts }
+      if parts.count == most { return parts + [String(rest)] }
+      let word = rest.prefix { !$0.properties.isWhitespace }
+      parts.append(String(word))
+      rest = rest[word.endIndex...]
+    }
+  }
+
+  static func lines(_ text: String, keepEnds: Bool = false) -> [String] {
+    let breaks: Set<Unicode.Scalar> = [
+      "\n", "\r", "\u{B}", "\u{C}", "\u{1C}", "\u{1D}", "\u{1E}", "\u{85}", "\u{2028}", "\u{2029}",
+    ]
+    var lines: [String] = []
+    var current = String.UnicodeScalarView()
+    var scalars = text.unicodeScalars[...]
+    while let scalar = scalars.popFirst() {
+      guard breaks.contains(scalar) else {
+        current.append(scalar)
+        continue
+      }
+      if keepEnds { current.append(scalar) }
+      if scalar == "\r", scalars.first == "\n", let feed = scalars.popFirst(), keepEnds { current.append(feed) }
+      lines.append(String(current))
+      current = String.UnicodeScalarView()
+    }
+    if !current.isEmpty { lines.append(String(current)) }
+    return lines
+  }
+
+  static func strip(_ text: String, _ characters: String? = nil, left: Bool = true, right: Bool = true) -> String {
+    let set = characters.map { Set($0.unicodeScalars) }
+    func isStripped(_ scalar: Unicode.Scalar) -> Bool {
+      set.map { $0.contains(scalar) } ?? (scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value))
+    }
+    var rest = text.unicodeScalars[...]
+    if left { rest = rest.drop(while: isStripped) }
+    while right, let last = rest.last, isStripped(last) { rest.removeLast() }
+    return String(rest)
+  }
+
+  static func replace(_ text: String, _ old: String, _ new: String, most: Int = .max) -> String {
+    if old.isEmpty {
+      var result = most > 0 ? new : ""
+      for (index, scalar) in text.unicodeScalars.enumerated() {
+        result.unicodeScalars.append(scalar)
+        if index + 1 < most { result += new }
+      }
+      return result
+    }
+    return split(text, by: old, most: most).joined(separator: new)
+  }
+
+  static func capitalize(_ text: String) -> String {
+    guard let first = text.unicodeScalars.first else { return text }
+    return first.properties.titlecaseMapping + String(text.unicodeScalars.dropFirst()).lowercased()
+  }
+
+  static func title(_ text: String) -> String {
+    var result = ""
+    var isInWord = false
+    for scalar in text.unicodeScalars {
+      result += isInWord ? scalar.properties.lowercaseMapping : scalar.properties.titlecaseMapping
+      isInWord = scalar.properties.isAlphabetic
+    }
+    return result
+  }
+
+  /// Jinja's `title`: words begin behind white space, hyphens and opening brackets only.
+  static func titleWords(_ text: String) -> String {
+    var result = ""
+    var isInWord = false
+    for scalar in text.unicodeScalars {
+      let separates = scalar.properties.isWhitespace || "-({[<".unicodeScalars.contains(scalar)
+      result += isInWord ? scalar.properties.lowercaseMapping : scalar.properties.uppercaseMapping
+      isInWord = !separates
+    }
+    return result
+  }
+
+  /// Whether there is a scalar and all of them pass.
+  static func all(_ text: String, _ test: (Unicode.Scalar) -> Bool) -> Bool {
+    !text.unicodeScalars.isEmpty && text.unicodeScalars.allSatisfy(test)
+  }
+
+  static func isUpper(_ text: String) -> Bool {
+    text.unicodeScalars.contains(where: \.properties.isCased)
+      && text.unicodeScalars.allSatisfy { !$0.properties.isLowercase }
+  }
+
+  static func isLower(_ text: String) -> Bool {
+    text.unicodeScalars.contains(where: \.properties.isCased)
+      && text.unicodeScalars.allSatisfy { !$0.properties.isUppercase }
+  }
+
+  static func escapeHTML(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "&": result += "&amp;"
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "'": result += "&#39;"
+      case "\"": result += "&#34;"
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
+  static func indent(_ text: String, _ prefix: String, first: Bool, blank: Bool) -> String {
+    var lines = split(text, by: "\n")
+    for index in lines.indices where index > 0 || first {
+      if blank || !lines[index].isEmpty { lines[index] = prefix + lines[index] }
+    }
+    return lines.joined(separator: "\n")
+  }
+}
