@@ -11,6 +11,7 @@ enum {
   QP_GROUP = 256,   // weight rows (or columns) a task decodes at a time: 256 KiB in the second cache
   QP_MAX_MR = 16,   // bounds over all sets, so that the size of scratch does not depend on the set in use
   QP_MAX_NR = 32,
+  QP_FEW_COLUMNS = 512,  // most columns of dy · W that a task of that path takes
   QP_FEW_MAX = 8,   // most tokens that the decode-and-dot path takes
 };
 
@@ -44,7 +45,7 @@ typedef struct qp_kernel_set {
   /// y[n, ldy][row ..< row + rows] (+)= arranged x · Wᵀ.
   void (*few_rows)(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
                    int accumulate);
-  /// dx[n, columns][column ..< column + columns] (+)= dy · W; column a multiple of 128, at most 128 columns.
+  /// dx[n, columns][column ..< column + columns] (+)= dy · W; column a multiple of 64, columns <= QP_FEW_COLUMNS.
   void (*few_columns)(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                       int accumulate);
 

@@ -15,10 +15,8 @@ typedef struct {
   const float *x;
   const qp_matrix *w;
   size_t n, outputs, depth, group;  // n: tokens of this pass
-  size_t few_outputs;
   int accumulate, transposed;
   float *strips, *panels;
-  size_t arranged;
 } product;
 
 static size_t round_up(size_t count, size_t unit) { return (count + unit - 1) / unit * unit; }
@@ -93,8 +91,10 @@ static void few_columns_task(void *context, size_t i, size_t worker) {
 static int few_tokens(product *p) {
   const qp_kernel_set *set = p->set;
   if (p->n > QP_FEW_MAX || !set->few_takes || !set->few_takes(p->w, p->n, p->transposed)) return 0;
-  p->group = p->transposed ? 128 : 64;
-  size_t tasks = (p->outputs + p->group - 1) / p->group;
+  size_t most = p->transposed ? QP_FEW_COLUMNS : 64, threads = qp_thread_count();
+  size_t tasks = round_up((p->outputs + most - 1) / most, threads);
+  p->group = round_up((p->outputs + tasks - 1) / tasks, p->transposed ? 64 : 4);
+  tasks = (p->outputs + p->group - 1) / p->group;
   if (p->transposed) {
     qp_parallel_for(tasks, few_columns_task, p);
   } else {

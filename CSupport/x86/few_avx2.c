@@ -10,7 +10,7 @@
 #include "x86/q4_bytes.h"
 
 int qp_few_takes_avx2(const qp_matrix *w, size_t n, int transposed) {
-  if (qp_aligned_q4(w)) return n <= 4;
+  if (qp_aligned_q4(w)) return n <= QP_FEW_MAX;
   return !transposed && w->storage != QP_Q4 && n <= 2;
 }
 
@@ -99,39 +99,42 @@ void qp_few_rows_avx2(float *y, size_t ldy, const float *x, const qp_matrix *w, 
   qp_scales s = qp_scales_of(w);
   __m256i planes[4];
   qp_planes(planes, w->levels);
-  for (size_t r = row; r < row + rows; r++) switch (n) {
-      case 1: q4_row(y, ldy, x, &s, planes, r, 1, accumulate); break;
-      case 2: q4_row(y, ldy, x, &s, planes, r, 2, accumulate); break;
-      case 3: q4_row(y, ldy, x, &s, planes, r, 3, accumulate); break;
-      default: q4_row(y, ldy, x, &s, planes, r, 4, accumulate); break;
-    }
+  for (size_t t = 0; t < n; t += 4, y += 4 * ldy, x += 4 * w->columns)  // four tokens fill the registers
+    for (size_t r = row; r < row + rows; r++) switch (n - t) {
+        case 1: q4_row(y, ldy, x, &s, planes, r, 1, accumulate); break;
+        case 2: q4_row(y, ldy, x, &s, planes, r, 2, accumulate); break;
+        case 3: q4_row(y, ldy, x, &s, planes, r, 3, accumulate); break;
+        default: q4_row(y, ldy, x, &s, planes, r, 4, accumulate); break;
+      }
 }
 
-enum { AHEAD = 24 };  // rows
-
-// Thirty-two columns of rows [first, last), one or two tokens.
-__attribute__((always_inline)) static inline void q4_columns(__m256 sums[][4], const float *dy, size_t ld,
-                                                             const qp_scales *s, const __m256i planes[4], size_t column,
-                                                             size_t first, size_t last, const size_t n) {
+// Adds `rows` rows from `first` on to sums[token][columns], in the order of qp_few_arrange_avx2.
+__attribute__((always_inline)) static inline void q4_columns(float *sums, const float *dy, const qp_scales *s,
+                                                             const __m256i planes[4], size_t column, size_t columns,
+                                                             size_t first, const size_t rows, size_t n) {
   const qp_matrix *w = s->w;
-  __m256 sum[2][4];
+  const uint8_t *codes = (const uint8_t *)w->values + (first * w->columns + column) / 2;
+  for (size_t c = 0; c < columns; c += 32) {
+    // Rows lie far apart, nobody else sees them coming: each step asks for a line of one row of the next groups.
+    _mm_prefetch((const char *)(codes + ((4 * rows + c / 32 % rows) * w->columns + c) / 2), _MM_HINT_T0);
+    __m256 v[2][4];
 #pragma clang loop unroll(full)
-  for (size_t t = 0; t < n; t++)
-    for (size_t i = 0; i < 4; i++) sum[t][i] = sums[t][i];
-  for (size_t r = first; r < last; r++) {
-    size_t at = r * w->columns + column;
-    _mm_prefetch((const char *)w->values + (at + AHEAD * w->columns) / 2, _MM_HINT_T0);  // rows lie far apart
-    __m256 v[4], scale = _mm256_set1_ps(qp_scale_at(s, at));
-    qp_levels32(v, planes, qp_split(_mm_loadu_si128((const __m128i *)((const uint8_t *)w->values + at / 2))));
-#pragma clang loop unroll(full)
-    for (size_t t = 0; t < n; t++) {
-      __m256 d = _mm256_mul_ps(_mm256_broadcast_ss(dy + t * ld + r), scale);
-      for (size_t i = 0; i < 4; i++) sum[t][i] = _mm256_fmadd_ps(v[i], d, sum[t][i]);
+    for (size_t r = 0; r < rows; r++) {
+      __m256 scale = _mm256_set1_ps(qp_scale_at(s, (first + r) * w->columns + column + c));
+      qp_levels32(v[r], planes, qp_split(_mm_loadu_si128((const __m128i *)(codes + (r * w->columns + c) / 2))));
+      for (int i = 0; i < 4; i++) v[r][i] = _mm256_mul_ps(v[r][i], scale);
     }
-  }
+    for (size_t t = 0; t < n; t++)
 #pragma clang loop unroll(full)
-  for (size_t t = 0; t < n; t++)
-    for (size_t i = 0; i < 4; i++) sums[t][i] = sum[t][i];
+      for (size_t i = 0; i < 4; i++) {
+        float *at = sums + t * QP_FEW_COLUMNS + c + 8 * i;
+        __m256 sum = _mm256_loadu_ps(at);
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < rows; r++)
+          sum = _mm256_fmadd_ps(v[r][i], _mm256_broadcast_ss(dy + t * w->rows + first + r), sum);
+        _mm256_storeu_ps(at, sum);
+      }
+  }
 }
 
 void qp_few_columns_avx2(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
@@ -139,29 +142,15 @@ void qp_few_columns_avx2(float *dx, const float *dy, const qp_matrix *w, size_t 
   qp_scales s = qp_scales_of(w);
   __m256i planes[4];
   qp_planes(planes, w->levels);
-  __m256 all[4][4][4];  // [32 columns][token]
-  for (size_t i = 0; i < 4; i++)
-    for (size_t t = 0; t < 4; t++)
-      for (size_t j = 0; j < 4; j++) all[i][t][j] = _mm256_setzero_ps();
-  // Some rows at a time, so that all of a line of memory is used while it is near.
-  for (size_t first = 0; first < w->rows; first += 256) {
-    size_t last = w->rows - first < 256 ? w->rows : first + 256;
-    for (size_t at = 0; at < columns; at += 32)
-      for (size_t t = 0; t < n; t += 2) {
-        if (n - t >= 2)
-          q4_columns(all[at / 32] + t, dy + t * w->rows, w->rows, &s, planes, column + at, first, last, 2);
-        else
-          q4_columns(all[at / 32] + t, dy + t * w->rows, w->rows, &s, planes, column + at, first, last, 1);
-      }
-  }
+  float sums[QP_FEW_MAX * QP_FEW_COLUMNS];
+  for (size_t t = 0; t < n; t++) memset(sums + t * QP_FEW_COLUMNS, 0, columns * sizeof(float));
+  size_t row = 0;
+  for (; row + 2 <= w->rows; row += 2) q4_columns(sums, dy, &s, planes, column, columns, row, 2, n);
+  for (; row < w->rows; row++) q4_columns(sums, dy, &s, planes, column, columns, row, 1, n);
   for (size_t t = 0; t < n; t++)
-    for (size_t at = 0; at < columns; at += 32) {
-      float sums[32], *out = dx + t * w->columns + column + at;
-      memcpy(sums, all[at / 32][t], sizeof sums);
-      for (size_t i = 0; i < 32; i++) {
-        float value = sums[i / 8 * 8 + i % 2 * 4 + i % 8 / 2];
-        out[i] = accumulate ? out[i] + value : value;
-      }
+    for (size_t c = 0; c < columns; c++) {
+      float *out = dx + t * w->columns + column + c, value = sums[t * QP_FEW_COLUMNS + c / 8 * 8 + c % 2 * 4 + c % 8 / 2];
+      *out = accumulate ? *out + value : value;
     }
 }
 

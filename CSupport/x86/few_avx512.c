@@ -25,13 +25,14 @@ void qp_few_arrange_avx512(float *dst, const float *x, const qp_matrix *w) {
 }
 
 __attribute__((always_inline)) static inline void q4_rows(float *y, size_t ldy, const float *x, const qp_scales *s,
-                                                          size_t row, const size_t rows, const size_t n, int accumulate) {
+                                                          size_t row, const size_t rows, size_t from, size_t to,
+                                                          const size_t n, int accumulate) {
   const qp_matrix *w = s->w;
   const uint8_t *codes = (const uint8_t *)w->values + row * w->columns / 2;
   __m512 levels = _mm512_loadu_ps(w->levels), sum[4][8];
   for (size_t r = 0; r < rows; r++)
     for (size_t t = 0; t < n; t++) sum[r][t] = _mm512_setzero_ps();
-  for (size_t k = 0; k < w->columns; k += 32) {
+  for (size_t k = from; k < to; k += 32) {
 #pragma clang loop unroll(full)
     for (size_t r = 0; r < rows; r++) {
       __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(s, (row + r) * w->columns + k)));
@@ -52,11 +53,25 @@ __attribute__((always_inline)) static inline void q4_rows(float *y, size_t ldy, 
     }
 }
 
-#define ROWS(R, N)                                                                             \
-  case N:                                                                                      \
-    for (; rows >= R; rows -= R, row += R) q4_rows(y, ldy, x, &s, row, R, N, accumulate);      \
-    for (; rows > 0; rows--, row++) q4_rows(y, ldy, x, &s, row, 1, N, accumulate);             \
+#define ROWS(R, N)                                                                                  \
+  case N:                                                                                           \
+    for (; rows >= R; rows -= R, row += R) q4_rows(y, ldy, x, s, row, R, from, to, N, accumulate);  \
+    for (; rows > 0; rows--, row++) q4_rows(y, ldy, x, s, row, 1, from, to, N, accumulate);         \
     break;
+
+static void q4_block(float *y, size_t ldy, const float *x, const qp_scales *s, size_t row, size_t rows, size_t from,
+                     size_t to, size_t n, int accumulate) {
+  switch (n) {
+    ROWS(4, 1)
+    ROWS(4, 2)
+    ROWS(4, 3)
+    ROWS(4, 4)
+    ROWS(4, 5)
+    ROWS(4, 6)
+    ROWS(2, 7)
+    ROWS(2, 8)
+  }
+}
 
 __attribute__((always_inline)) static inline __m512 dense16(const qp_matrix *w, size_t at, __mmask16 mask) {
   switch (w->storage) {
@@ -102,91 +117,68 @@ void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w
     dense_rows(y, ldy, x, w, row, rows, n, accumulate);
     return;
   }
+  // So many columns at a time that the tokens stay in the nearest cache.
   qp_scales s = qp_scales_of(w);
-  switch (n) {
-    ROWS(4, 1)
-    ROWS(4, 2)
-    ROWS(4, 3)
-    ROWS(4, 4)
-    ROWS(4, 5)
-    ROWS(4, 6)
-    ROWS(2, 7)
-    ROWS(2, 8)
+  size_t block = n <= 2 ? w->columns : n <= 4 ? 1536 : 1024;
+  for (size_t from = 0; from < w->columns; from += block) {
+    size_t to = w->columns - from < block ? w->columns : from + block;
+    q4_block(y, ldy, x, &s, row, rows, from, to, n, accumulate || from > 0);
   }
 }
 
-enum { AHEAD = 24 };  // rows
-
-// Sixty-four columns of rows [first, last): sums[t][0, 1] even and odd columns of the first 32, [2, 3] of the second.
-__attribute__((always_inline)) static inline void q4_columns(__m512 sums[][4], const float *dy, size_t ld,
-                                                             const qp_scales *s, size_t column, size_t first, size_t last,
-                                                             const size_t n, const size_t halves) {
+// Adds `rows` rows from `first` on to sums[token][columns]; of every 32 columns the even ones come first.
+__attribute__((always_inline)) static inline void q4_columns(float *sums, const float *dy, const qp_scales *s, size_t column,
+                                                             size_t columns, size_t first, const size_t rows, size_t n) {
   const qp_matrix *w = s->w;
-  __m512 levels = _mm512_loadu_ps(w->levels), sum[4][4];
-  for (size_t t = 0; t < n; t++)
-    for (size_t i = 0; i < 2 * halves; i++) sum[t][i] = sums[t][i];
-  for (size_t r = first; r < last; r++) {
-    const uint8_t *codes = (const uint8_t *)w->values + (r * w->columns + column) / 2;
-    _mm_prefetch((const char *)(codes + AHEAD * w->columns / 2), _MM_HINT_T0);  // rows lie far apart: nobody else sees it coming
+  const uint8_t *codes = (const uint8_t *)w->values + (first * w->columns + column) / 2;
+  __m512 levels = _mm512_loadu_ps(w->levels);
+  for (size_t c = 0; c < columns; c += 32) {
+    // Rows lie far apart, nobody else sees them coming: each step asks for a line of one row of the next groups.
+    _mm_prefetch((const char *)(codes + ((2 * rows + c / 32 % rows) * w->columns + c) / 2), _MM_HINT_T0);
+    __m512 even[4], odd[4];
 #pragma clang loop unroll(full)
-    for (size_t h = 0; h < halves; h++) {
-      __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(s, r * w->columns + column + 32 * h)));
-      __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(codes + 16 * h)));
-      __m512 even = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), scaled), odd = _mm512_permutexvar_ps(pair, scaled);
+    for (size_t r = 0; r < rows; r++) {
+      __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(s, (first + r) * w->columns + column + c)));
+      __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(codes + (r * w->columns + c) / 2)));
+      even[r] = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), scaled);
+      odd[r] = _mm512_permutexvar_ps(pair, scaled);
+    }
+    for (size_t t = 0; t < n; t++) {
+      float *sum = sums + t * QP_FEW_COLUMNS + c;
+      __m512 a = _mm512_load_ps(sum), b = _mm512_load_ps(sum + 16);
 #pragma clang loop unroll(full)
-      for (size_t t = 0; t < n; t++) {
-        __m512 d = _mm512_set1_ps(dy[t * ld + r]);
-        sum[t][2 * h] = _mm512_fmadd_ps(even, d, sum[t][2 * h]);
-        sum[t][2 * h + 1] = _mm512_fmadd_ps(odd, d, sum[t][2 * h + 1]);
+      for (size_t r = 0; r < rows; r++) {
+        __m512 d = _mm512_set1_ps(dy[t * w->rows + first + r]);
+        a = _mm512_fmadd_ps(even[r], d, a);
+        b = _mm512_fmadd_ps(odd[r], d, b);
       }
+      _mm512_store_ps(sum, a);
+      _mm512_store_ps(sum + 16, b);
     }
   }
-  for (size_t t = 0; t < n; t++)
-    for (size_t i = 0; i < 2 * halves; i++) sums[t][i] = sum[t][i];
 }
 
-static void add_columns(float *dx, __m512 even, __m512 odd, int accumulate) {
+static void add_columns(float *dx, const float *sums, int accumulate) {
   const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
   const __m512i high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  __m512 even = _mm512_load_ps(sums), odd = _mm512_load_ps(sums + 16);
   __m512 a = _mm512_permutex2var_ps(even, low, odd), b = _mm512_permutex2var_ps(even, high, odd);
   if (accumulate) a = _mm512_add_ps(_mm512_loadu_ps(dx), a), b = _mm512_add_ps(_mm512_loadu_ps(dx + 16), b);
   _mm512_storeu_ps(dx, a);
   _mm512_storeu_ps(dx + 16, b);
 }
 
-#define COLUMNS(N)                                                                  \
-  case N:                                                                           \
-    if (halves == 2)                                                                \
-      q4_columns(sums + t, dy + t * w->rows, w->rows, &s, at, first, last, N, 2);   \
-    else                                                                            \
-      q4_columns(sums + t, dy + t * w->rows, w->rows, &s, at, first, last, N, 1);   \
-    break;
-
 void qp_few_columns_avx512(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                            int accumulate) {
   qp_scales s = qp_scales_of(w);
-  __m512 all[2][QP_FEW_MAX][4];
-  memset(all, 0, sizeof all);
-  // Some rows at a time, so that both halves of a line of memory are used while it is near.
-  for (size_t first = 0; first < w->rows; first += 256) {
-    size_t last = w->rows - first < 256 ? w->rows : first + 256;
-    for (size_t at = column; at < column + columns; at += 64) {
-      __m512(*sums)[4] = all[(at - column) / 64];
-      size_t halves = column + columns - at >= 64 ? 2 : 1;
-      for (size_t t = 0; t < n; t += 4) switch (n - t) {
-          COLUMNS(1)
-          COLUMNS(2)
-          COLUMNS(3)
-          default:
-          COLUMNS(4)
-        }
-    }
-  }
+  _Alignas(64) float sums[QP_FEW_MAX * QP_FEW_COLUMNS];
+  for (size_t t = 0; t < n; t++) memset(sums + t * QP_FEW_COLUMNS, 0, columns * sizeof(float));
+  size_t row = 0;
+  for (; row + 4 <= w->rows; row += 4) q4_columns(sums, dy, &s, column, columns, row, 4, n);
+  for (; row < w->rows; row++) q4_columns(sums, dy, &s, column, columns, row, 1, n);
   for (size_t t = 0; t < n; t++)
-    for (size_t at = 0; at < columns; at += 32) {
-      __m512 *sum = all[at / 64][t] + at % 64 / 16;
-      add_columns(dx + t * w->columns + column + at, sum[0], sum[1], accumulate);
-    }
+    for (size_t c = 0; c < columns; c += 32)
+      add_columns(dx + t * w->columns + column + c, sums + t * QP_FEW_COLUMNS + c, accumulate);
 }
 
 #pragma clang attribute pop
