@@ -87,6 +87,10 @@ let package = Package(
       dependencies: ["QPEFTCommands", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
 
+    // Measures kernels against OpenBLAS (Docs/Kernels.md). In this package because kernels are not public.
+    .executableTarget(
+      name: "KernelBenchmark", dependencies: ["QPEFTKernels"], path: "Benchmarks/Kernels", swiftSettings: swiftSettings),
+
     // Tests: one target per room, plus Acceptance (the built command, from outside).
     tests("QPEFTKernelsTests", ["QPEFTKernels"]),
     tests("QPEFTTensorTests", ["QPEFTTensor", "QPEFTKernels"]),
