@@ -1,1 +1,3 @@
-print("qpeft")
+internal import QPEFTCommands
+
+await QPEFTCommand.launch()

@@ -2,6 +2,7 @@ public import QPEFTAutodiff
 public import QPEFTLayers
 public import QPEFTModels
 public import QPEFTTensor
+internal import QPEFTText
 
 /// Trains parameters of a model on rows of tokens: one optimizer step for each call of `step()`.
 ///
@@ -18,15 +19,13 @@ public final class Trainer {
   public let options: TrainingOptions
   /// What is made small.
   public let loss: any TrainingLoss
-  /// Which rows a step sees.
-  public let order: RowOrder
   /// Account of the run's tensors.
   public let ledger = MemoryLedger()
   /// Optimizer steps done.
   public package(set) var completedSteps = 0
   /// Changes the parameters.
   public package(set) var optimizer: any Optimizer
-  private var permutation: (epoch: Int, rows: [Int])?
+  private var sampler: BatchSampler
 
   /// A run that has not begun.
   /// - Throws: `TrainingError` for options that make no sense, for no rows, and for a row without a trained token.
@@ -47,9 +46,9 @@ public final class Trainer {
     self.options = options
     self.loss = loss
     self.optimizer = optimizer ?? AdamW(weightDecay: options.weightDecay)
-    order = RowOrder(
-      rowCount: rows.count, rowsPerStep: options.batchSize * options.gradientAccumulation, shuffles: options.shuffles,
-      seed: options.seed)
+    sampler = BatchSampler(
+      count: rows.count, batchSize: options.batchSize * options.gradientAccumulation, seed: options.seed,
+      shuffles: options.shuffles)
     ledger.charge(parameters.reduce(0) { $0 + $1.value.byteCount }, to: .adapters)
     MemoryLedger.$current.withValue(ledger) { self.optimizer.prepare(for: parameters) }
   }
@@ -64,8 +63,11 @@ public final class Trainer {
     }
   }
 
+  /// Optimizer steps of one pass over the rows; the last one takes what is left.
+  public var stepsPerEpoch: Int { sampler.batchesPerEpoch }
+
   /// Optimizer steps of the whole run.
-  public var totalSteps: Int { options.steps ?? options.epochs * order.stepsPerEpoch }
+  public var totalSteps: Int { options.steps ?? options.epochs * stepsPerEpoch }
 
   /// Learning rate of update number `step`, counted from 0.
   public func learningRate(ofStep step: Int) -> Double {
@@ -74,9 +76,7 @@ public final class Trainer {
 
   /// The batches of step number `step`, counted from 0: their gradients are summed for one update.
   public func batches(ofStep step: Int) -> [TokenBatch] {
-    let epoch = step / order.stepsPerEpoch
-    if permutation?.epoch != epoch { permutation = (epoch, order.permutation(epoch: epoch)) }
-    let chosen = Array(order.rows(ofStep: step, in: permutation?.rows ?? []))
+    let chosen = sampler.batch(step)
     return stride(from: 0, to: chosen.count, by: options.batchSize).map { start in
       TokenBatch(chosen[start..<min(start + options.batchSize, chosen.count)].map { rows[$0] })
     }
@@ -135,7 +135,7 @@ public final class Trainer {
 
   /// Memory of the run at most: a dry run of the batches with the most tokens and with the most trained tokens.
   public func plan() -> MemoryPlan {
-    let steps = min(totalSteps, order.stepsPerEpoch * (options.shuffles ? options.epochs : 1))
+    let steps = min(totalSteps, stepsPerEpoch * (options.shuffles ? options.epochs : 1))
     var batches: [TokenBatch] = []
     func consider(_ batch: TokenBatch, at index: Int, _ size: (TokenBatch) -> [Int]) {
       if batches.count <= index {

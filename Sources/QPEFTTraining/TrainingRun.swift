@@ -70,7 +70,7 @@ public final class TrainingRun: AsyncSequence {
     }
     work.append(trainer.completedSteps < trainer.totalSteps ? .step : .finish)
     return TrainingSummary(
-      firstStep: trainer.completedSteps + 1, lastStep: trainer.totalSteps, stepsPerEpoch: trainer.order.stepsPerEpoch,
+      firstStep: trainer.completedSteps + 1, lastStep: trainer.totalSteps, stepsPerEpoch: trainer.stepsPerEpoch,
       rows: trainer.rows.count, tokens: trainer.rows.reduce(0) { $0 + $1.ids.count },
       trainedTokens: trainer.rows.reduce(0) { $0 + $1.trainedCount },
       parameters: trainer.parameters.reduce(0) { $0 + $1.value.count }, plan: plan)
@@ -86,7 +86,7 @@ public final class TrainingRun: AsyncSequence {
     let done = trainer.completedSteps
     let isLast = done >= trainer.totalSteps
     if trainer.options.saveSteps > 0, done % trainer.options.saveSteps == 0, !isLast { work.append(.snapshot) }
-    let interval = trainer.options.evaluationSteps ?? trainer.order.stepsPerEpoch
+    let interval = trainer.options.evaluationSteps ?? trainer.stepsPerEpoch
     if !trainer.evaluationRows.isEmpty, isLast || done % interval == 0 { work.append(.evaluate) }
     work.append(isLast ? .finish : .step)
     return result

@@ -40,14 +40,26 @@ import Testing
   }
 
   @Test func `the last step of an epoch takes what is left, and every row comes once`() throws {
-    let order = RowOrder(rowCount: 11, rowsPerStep: 4, shuffles: true, seed: 3)
-    #expect(order.stepsPerEpoch == 3)
-    let first = order.permutation(epoch: 0)
-    #expect(first.sorted() == Array(0..<11))
-    #expect(first != order.permutation(epoch: 1))
-    #expect((0..<3).map { order.rows(ofStep: $0, in: first).count } == [4, 4, 3])
-    #expect((0..<3).flatMap { order.rows(ofStep: $0, in: first) } == first)
-    #expect(RowOrder(rowCount: 3, rowsPerStep: 1, shuffles: false, seed: 0).permutation(epoch: 5) == [0, 1, 2])
+    let run = try TinyRun()
+    let rows = TinyRun.rows(11)
+    let options = Self.options {
+      $0.gradientAccumulation = 2
+      $0.steps = nil
+      $0.epochs = 2
+    }
+    let trainer = try Trainer(model: run.model, parameters: run.adapters.parameters, rows: rows, options: options)
+    #expect(trainer.stepsPerEpoch == 3)
+    #expect(trainer.totalSteps == 6)
+    for epoch in 0..<2 {
+      let batches = (0..<3).map { trainer.batches(ofStep: 3 * epoch + $0) }
+      #expect(batches.map(\.count) == [2, 2, 2])
+      #expect(batches.map { $0.map(\.segments.count) } == [[2, 2], [2, 2], [2, 1]])
+      let seen = batches.joined().flatMap { batch in
+        batch.segments.map { Array(batch.ids[$0.queryStart..<($0.queryStart + $0.queryCount)]) }
+      }
+      #expect(Set(seen) == Set(rows.map(\.ids)))
+    }
+    #expect(trainer.batches(ofStep: 0) != trainer.batches(ofStep: 3))
   }
 
   @Test(arguments: [true, false])

@@ -47,22 +47,40 @@ public enum ExactMatch {
   /// are generated one by one.
   public static func run(
     _ model: any LanguageModel, _ questions: [ExpectedAnswer], stopTokens: Set<Int32>, text: ([Int32]) -> String,
-    progress: (Int, Bool) -> Void = { _, _ in }
+    progress: (_ done: Int, _ matches: Int) -> Void = { _, _ in }
   ) throws -> ExactMatchResult {
     var matches = 0
-    for (index, question) in questions.enumerated() {
+    var done = 0
+    while done < questions.count {
       try Task.checkCancellation()
-      let isMatch = matchesExactly(model, question, stopTokens: stopTokens, text: text)
-      if isMatch { matches += 1 }
-      progress(index + 1, isMatch)
+      let group = Self.group(questions[done...])
+      for (question, predicted) in zip(group, predictions(model, group)) {
+        if matchesExactly(model, question, predicted, stopTokens: stopTokens, text: text) { matches += 1 }
+        done += 1
+      }
+      progress(done, matches)
     }
     return ExactMatchResult(rows: questions.count, matches: matches)
   }
 
+  /// Tokens that one pass takes, unless a single question has more.
+  private static let tokensOfPass = 512
+
+  /// The first questions that one pass takes.
+  private static func group(_ questions: ArraySlice<ExpectedAnswer>) -> ArraySlice<ExpectedAnswer> {
+    var tokens = 0
+    let end = questions.firstIndex { question in
+      tokens += question.prompt.count + question.answer.count
+      return tokens > tokensOfPass
+    }
+    return questions[..<max(questions.startIndex + 1, end ?? questions.endIndex)]
+  }
+
   private static func matchesExactly(
-    _ model: any LanguageModel, _ question: ExpectedAnswer, stopTokens: Set<Int32>, text: ([Int32]) -> String
+    _ model: any LanguageModel, _ question: ExpectedAnswer, _ predicted: ArraySlice<Int32>, stopTokens: Set<Int32>,
+    text: ([Int32]) -> String
   ) -> Bool {
-    let predicted = predictions(model, question)
+    let predicted = Array(predicted)
     guard let difference = zip(question.answer, predicted).enumerated().first(where: { $1.0 != $1.1 })?.offset else {
       return true
     }
@@ -88,18 +106,28 @@ public enum ExactMatch {
     return expected.unicodeScalars.starts(with: scalars)
   }
 
-  /// The likeliest token at every place of the answer, given all before it.
-  private static func predictions(_ model: any LanguageModel, _ question: ExpectedAnswer) -> [Int32] {
-    let batch = TokenBatch(ids: question.prompt + question.answer.dropLast())
-    let tape = Tape(isRecording: false)
-    let hidden = model.hidden(batch, on: tape, checkpointing: false, cache: nil).value
-    let logits = model.head.multiply(hidden.rows((question.prompt.count - 1)..<batch.count))
-    return logits.withElements { logits in
+  /// For each question the likeliest token at every place of its answer, given all before it.
+  private static func predictions(
+    _ model: any LanguageModel, _ questions: ArraySlice<ExpectedAnswer>
+  ) -> [ArraySlice<Int32>] {
+    var batch = TokenBatch()
+    var places: [Range<Int>] = []
+    for question in questions {
+      let ids = question.prompt + question.answer.dropLast()
+      let start = batch.count + question.prompt.count - 1
+      places.append(start..<(start + question.answer.count))
+      batch.append(ids: ids, isTrained: Array(repeating: false, count: ids.count))
+    }
+    let hidden = model.hidden(batch, on: Tape(isRecording: false), checkpointing: false, cache: nil).value
+    return places.map { rows in
+      let logits = model.head.multiply(hidden.rows(rows))
       let width = model.head.rows
-      return question.answer.indices.map { row in
-        var best = row * width
-        for index in (row * width)..<((row + 1) * width) where logits[index] > logits[best] { best = index }
-        return Int32(best - row * width)
+      return logits.withElements { logits in
+        (0..<rows.count).map { row in
+          var best = row * width
+          for index in (row * width)..<((row + 1) * width) where logits[index] > logits[best] { best = index }
+          return Int32(best - row * width)
+        }[...]
       }
     }
   }

@@ -22,8 +22,8 @@ struct TrainerState: Codable {
   /// Where `trainer` stands.
   init(_ trainer: Trainer, output: TrainingOutput) {
     step = trainer.completedSteps
-    epoch = step / trainer.order.stepsPerEpoch
-    rowsOfEpoch = step % trainer.order.stepsPerEpoch * trainer.order.rowsPerStep
+    epoch = step / trainer.stepsPerEpoch
+    rowsOfEpoch = step % trainer.stepsPerEpoch * (trainer.options.batchSize * trainer.options.gradientAccumulation)
     optimizerStep = trainer.optimizer.state.step
     totalSteps = trainer.totalSteps
     settings = trainer.options.settings

@@ -1,0 +1,43 @@
+internal import QPEFTTensor
+public import QPEFTText
+public import QPEFTTraining
+
+/// Rows of a file as tokens, with what is worth knowing about them.
+public struct Dataset: Sendable {
+  /// The rows in the order of the file.
+  public let rows: [TrainingRow]
+  /// Counts: tokens, trained tokens, rows that were cut.
+  public let report: DatasetReport
+}
+
+extension DatasetOptions {
+  /// Rows of at most 512 tokens, of which the answers are trained.
+  public static var standard: DatasetOptions { DatasetOptions(maxLength: 512) }
+}
+
+extension BaseModel {
+  /// Reads a JSONL file: rows with `text`, with `prompt` and `completion`, or with `messages`.
+  /// - Throws: `DatasetError` naming file and line.
+  public func dataset(_ path: String, options: DatasetOptions = .standard) throws(DatasetError) -> Dataset {
+    let dataset = try TokenizedDataset(contentsOf: path, text, options)
+    let rows = (0..<dataset.count).map { index in
+      let example = dataset.example(at: index)
+      return TrainingRow(
+        ids: example.tokens, isTrained: example.isTrained, origin: "\(dataset.name), line \(example.line)")
+    }
+    return Dataset(rows: rows, report: dataset.report)
+  }
+
+  /// A text file's tokens, without tokens around it, in windows without overlap.
+  /// - Throws: `DatasetError` where the file cannot be read or is empty.
+  public func windows(ofText path: String, length: Int) throws(DatasetError) -> [TrainingRow] {
+    let file: MappedFile
+    do { file = try MappedFile(path: path) } catch { throw .unreadable(path: path, reason: "\(error)") }
+    guard let content = String(validating: file.bytes, as: UTF8.self) else {
+      throw .unreadable(path: path, reason: "it is not UTF-8 text")
+    }
+    let ids = text.tokenizer.encode(content, addSpecialTokens: false)
+    guard ids.count > 1 else { throw .empty(path: path) }
+    return Evaluation.windows(ids, length: length)
+  }
+}

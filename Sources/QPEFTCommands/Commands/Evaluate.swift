@@ -1,0 +1,101 @@
+internal import ArgumentParser
+internal import Foundation
+internal import QPEFT
+
+/// `qpeft evaluate`.
+struct Evaluate: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Loss and perplexity on a text or on rows; or how many answers are exactly right.",
+    discussion: """
+      A .jsonl file is taken row by row and only the answers count; any other file is one text, cut into windows without
+      overlap, of which the first token is not predicted. --exact-match lets the model answer every row, choosing the likeliest
+      token always, and counts the answers that are equal to the expected one, character for character.
+
+        qpeft evaluate --model smol-nf4 --data book.txt
+        qpeft evaluate --model smol-nf4 --adapter adapter --data heldout.jsonl --exact-match --json
+      """)
+
+  @OptionGroup(title: "Model") var model: ModelOptions
+
+  @Option(help: ArgumentHelp("A text, or rows as for training (.jsonl).", valueName: "file"))
+  var data: String
+
+  @Option(help: "Tokens of a window of text.")
+  var window = 512
+
+  @Option(help: "Tokens of a row at most; longer rows are cut.")
+  var maxLength = DatasetOptions.standard.maxLength ?? 512
+
+  @Option(help: "Windows or rows computed at one time.")
+  var batchSize = 1
+
+  @Flag(help: "Count answers that are exactly right.")
+  var exactMatch = false
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @OptionGroup var threads: ThreadOptions
+
+  func validate() throws {
+    if window < 2 { throw ValidationError("--window must be at least 2.") }
+    if maxLength < 2 { throw ValidationError("--max-length must be at least 2.") }
+    if batchSize < 1 { throw ValidationError("--batch-size must be at least 1.") }
+    if exactMatch && !isRows { throw ValidationError("--exact-match needs rows with answers: a .jsonl file.") }
+  }
+
+  private var isRows: Bool { data.hasSuffix(".jsonl") || data.hasSuffix(".json") }
+
+  func run() async throws {
+    threads.apply()
+    let tuned = try model.open()
+    if exactMatch { try runExactMatch(tuned) } else { try runLoss(tuned) }
+  }
+
+  private func runLoss(_ tuned: AdaptedModel) throws {
+    let rows =
+      isRows
+      ? try tuned.base.dataset(data, options: DatasetOptions(maxLength: maxLength)).rows
+      : try tuned.base.windows(ofText: data, length: window)
+    let meter = ProgressMeter("evaluating", json ? .error : .standard)
+    let result = try Evaluation.run(tuned.model, rows, batchSize: batchSize) {
+      meter.show($0, of: rows.count, "\($0) of \(rows.count)")
+    }
+    (json ? Terminal.error : .standard).endLiveLine(keeping: false)
+    if json {
+      Terminal.standard.line(try Format.json(result))
+    } else {
+      Terminal.standard.line(
+        "loss \(Format.fixed(result.loss, 5))  perplexity \(Format.fixed(result.perplexity, 4))  "
+          + "(\(Format.count(result.predictedTokens, "predicted token")) in "
+          + "\(Format.count(result.rows, isRows ? "row" : "window")))")
+    }
+  }
+
+  private func runExactMatch(_ tuned: AdaptedModel) throws {
+    let dataset = try tuned.base.dataset(data, options: DatasetOptions(maxLength: maxLength))
+    let meter = ProgressMeter("answering", json ? .error : .standard)
+    let result = try tuned.exactMatch(dataset.rows) { done, matches in
+      meter.show(done, of: dataset.rows.count, "\(matches) of \(done) right")
+    }
+    (json ? Terminal.error : .standard).endLiveLine(keeping: false)
+    if json {
+      Terminal.standard.line(try Format.json(Accuracy(result)))
+    } else {
+      Terminal.standard.line(
+        "exact match \(Format.fixed(result.fraction * 100, 1)) %  (\(result.matches) of "
+          + "\(Format.count(result.rows, "row")))")
+    }
+  }
+
+  private struct Accuracy: Encodable {
+    var exact_match: Double
+    var matches, rows: Int
+
+    init(_ result: ExactMatchResult) {
+      exact_match = result.fraction
+      matches = result.matches
+      rows = result.rows
+    }
+  }
+}

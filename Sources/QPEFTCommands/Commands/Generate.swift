@@ -1,0 +1,105 @@
+internal import ArgumentParser
+internal import Foundation
+internal import QPEFT
+
+/// `qpeft generate`.
+struct Generate: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Let a model write.",
+    discussion: """
+      Text appears as it is made, until the model's end token. --chat puts the prompt into the model's chat template; without
+      --prompt it is a conversation, one line a turn.
+
+        qpeft generate --model smol-nf4 --prompt "Once upon a time" --max-tokens 100
+        qpeft generate --model smol-nf4 --adapter adapter --chat --prompt "Wake me up at 6:45"
+        qpeft generate --model smol-nf4 --chat --temperature 0.7 --top-p 0.9
+      """)
+
+  @OptionGroup(title: "Model") var model: ModelOptions
+
+  @Option(help: "What to go on from.")
+  var prompt: String?
+
+  @Flag(help: "Use the model's chat template.")
+  var chat = false
+
+  @Option(help: "What the model is told before a conversation.")
+  var system: String?
+
+  @Option(help: "New tokens at most.")
+  var maxTokens = GenerationOptions().maximumTokens
+
+  @Option(help: "0: the likeliest token always; 1: as likely as the model says; above: bolder.")
+  var temperature: Float = 0
+
+  @Option(help: "Choose among this many likeliest tokens; 0: among all.")
+  var topK = 0
+
+  @Option(help: "Choose among the likeliest tokens that together have this probability.")
+  var topP: Float = 1
+
+  @Option(help: "The same seed gives the same text.")
+  var seed: UInt64 = 0
+
+  @OptionGroup var threads: ThreadOptions
+
+  func validate() throws {
+    if prompt == nil && !chat { throw ValidationError("Give --prompt, or --chat for a conversation.") }
+    if prompt?.isEmpty == true { throw ValidationError("--prompt is empty.") }
+    if system != nil && !chat { throw ValidationError("--system belongs to --chat.") }
+    if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
+    if !(temperature >= 0 && temperature.isFinite) { throw ValidationError("--temperature must be 0 or more.") }
+    if topK < 0 { throw ValidationError("--top-k must be 0 or more.") }
+    if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p must be above 0 and at most 1.") }
+  }
+
+  private var options: GenerationOptions {
+    var options = GenerationOptions()
+    options.maximumTokens = maxTokens
+    options.temperature = temperature
+    options.topK = topK
+    options.topP = topP
+    options.seed = seed
+    return options
+  }
+
+  func run() async throws {
+    threads.apply()
+    let tuned = try model.open()
+    guard chat else {
+      try show(tuned.generate(prompt ?? "", options: options))
+      return
+    }
+    var messages = system.map { [ChatMessage(role: "system", content: $0)] } ?? []
+    if let prompt {
+      messages.append(ChatMessage(role: "user", content: prompt))
+      try show(tuned.reply(to: messages, options: options))
+    } else {
+      try converse(tuned, &messages)
+    }
+  }
+
+  private func converse(_ tuned: AdaptedModel, _ messages: inout [ChatMessage]) throws {
+    let isInteractive = isatty(STDIN_FILENO) == 1
+    while true {
+      if isInteractive { Terminal.standard.write("> ") }
+      guard let line = readLine() else { break }
+      if line.isEmpty { continue }
+      messages.append(ChatMessage(role: "user", content: line))
+      let answer = try show(tuned.reply(to: messages, options: options))
+      messages.append(ChatMessage(role: "assistant", content: answer))
+    }
+    if isInteractive { Terminal.standard.line() }
+  }
+
+  @discardableResult
+  private func show(_ stream: TextStream) throws -> String {
+    var whole = ""
+    for piece in stream {
+      whole += piece
+      Terminal.standard.write(piece)
+    }
+    Terminal.standard.write("\n")
+    return whole
+  }
+}

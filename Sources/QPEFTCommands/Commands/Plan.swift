@@ -1,0 +1,64 @@
+internal import ArgumentParser
+internal import QPEFT
+
+/// `qpeft plan`.
+struct Plan: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Memory that a training run will take, without running it.",
+    discussion: """
+      The numbers come from the code of a training step itself, run on tensors without memory. With --data the longest batch
+      of that file counts, without it rows of --max-length tokens that are all trained.
+
+        qpeft plan --model smol-nf4 --max-length 2048
+        qpeft plan --model smol-nf4 --data train.jsonl --batch-size 4 --checkpointing off
+      """)
+
+  @Option(help: ArgumentHelp("Directory of the model.", valueName: "dir"))
+  var model: String
+
+  @Option(help: ArgumentHelp("Rows to train on.", valueName: "file.jsonl"))
+  var data: String?
+
+  @Option(help: "Tokens of a row at most.")
+  var maxLength = DatasetOptions.standard.maxLength ?? 512
+
+  @OptionGroup(title: "Adapter") var adapter: AdapterArguments
+  @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
+  @OptionGroup var threads: ThreadOptions
+
+  @Flag(help: "Print the plan as JSON.")
+  var json = false
+
+  func validate() throws { if maxLength < 2 { throw ValidationError("--max-length must be at least 2.") } }
+
+  func run() async throws {
+    threads.apply()
+    let base = try BaseModel(model)
+    let tuned =
+      try adapter.initAdapter.map { try base.attach(adapter: $0) } ?? base.attach(adapter.configuration)
+    let rows =
+      try data.map { try base.dataset($0, options: DatasetOptions(maxLength: maxLength)).rows }
+      ?? Array(
+        repeating: TrainingRow(
+          ids: Array(repeating: 0, count: maxLength), isTrained: Array(repeating: true, count: maxLength)),
+        count: optimization.batchSize * optimization.gradientAccumulation)
+    let plan = try tuned.trainer(on: rows, options: optimization.options).plan()
+    if json {
+      Terminal.standard.line(try Format.json(plan))
+      return
+    }
+    var table = Table(["room", "at most"], right: [1])
+    table.add(["adapters", Format.bytes(plan.adapters)])
+    table.add(["optimizer", Format.bytes(plan.optimizer)])
+    table.add(["gradients", Format.bytes(plan.gradients)])
+    table.add(["activations", Format.bytes(plan.activations)])
+    table.add(["workspace", Format.bytes(plan.workspace)])
+    table.add(["together, at one moment", Format.bytes(plan.peak)])
+    table.add(["weights, mapped from disk", Format.bytes(plan.weights)])
+    table.add(["all", Format.bytes(plan.total)])
+    Terminal.standard.line(
+      "longest batch: \(Format.count(plan.tokens, "token")), \(Format.count(plan.trainedTokens)) of them trained")
+    table.lines.forEach { Terminal.standard.line($0) }
+    if let available = ProcessMemory.available { Terminal.standard.line("free memory: \(Format.bytes(available))") }
+  }
+}

@@ -1,0 +1,73 @@
+internal import ArgumentParser
+internal import Foundation
+internal import QPEFT
+
+/// `qpeft train`.
+struct Train: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Fine-tune a LoRA adapter on a quantized model.",
+    discussion: """
+      Rows are JSON objects, one a line: {"text": ...}, {"prompt": ..., "completion": ...} or {"messages": [...]}. The result
+      is a PEFT adapter directory, with metrics.jsonl beside it. Ctrl-C writes a snapshot; the same command with --resume goes
+      on from there, exactly.
+
+        qpeft train --model smol-nf4 --data train.jsonl --output adapter
+        qpeft train --model smol-nf4 --data train.jsonl --eval-data heldout.jsonl --output adapter \\
+          --epochs 3 --batch-size 4 --learning-rate 1e-3 --schedule cosine --warmup-steps 20
+        qpeft train ... --output adapter --resume
+      """)
+
+  @Option(help: ArgumentHelp("Directory of the model, as `qpeft quantize` writes it.", valueName: "dir"))
+  var model: String
+
+  @Option(help: ArgumentHelp("Directory of the adapter to be.", valueName: "dir"))
+  var output: String
+
+  @OptionGroup(title: "Data") var data: DataArguments
+  @OptionGroup(title: "Adapter") var adapter: AdapterArguments
+  @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
+  @OptionGroup var threads: ThreadOptions
+
+  @Flag(help: "Go on from the newest snapshot in the output directory.")
+  var resume = false
+
+  func run() async throws {
+    threads.apply()
+    Interruption.listen()
+    let base = try BaseModel(model)
+    let tuned = try makeAdapter(base)
+    let dataset = try base.dataset(data.data, options: data.options)
+    let evaluation = try data.evalData.map { try base.dataset($0, options: data.options) }
+    let run = try tuned.train(
+      on: dataset.rows, evaluation: evaluation?.rows ?? [], options: optimization.options, output: output,
+      resumes: resume)
+    let report = TrainingReport(terminal: .standard, options: optimization.options)
+    report.found(base, tuned)
+    report.show(dataset, named: data.data)
+    if let evaluation, let name = data.evalData { report.show(evaluation, named: name) }
+    for try await event in run {
+      report.show(event)
+      if Interruption.isRequested, !event.isLast { throw try interrupted(run) }
+    }
+  }
+
+  private func makeAdapter(_ base: BaseModel) throws -> AdaptedModel {
+    if let directory = adapter.initAdapter { return try base.attach(adapter: directory, seed: optimization.seed) }
+    return try base.attach(adapter.configuration, seed: optimization.seed)
+  }
+
+  private func interrupted(_ run: TrainingRun) throws -> ExitCode {
+    Terminal.standard.endLiveLine()
+    if let path = try run.saveSnapshot() {
+      Terminal.standard.line("interrupted: snapshot in \(path); run the same command with --resume to go on")
+    } else {
+      Terminal.standard.line("interrupted before the first step: nothing to resume")
+    }
+    return ExitCode(130)
+  }
+}
+
+extension TrainingEvent {
+  /// Whether nothing comes after this event.
+  var isLast: Bool { if case .finished = self { true } else { false } }
+}

@@ -1,0 +1,30 @@
+internal import ArgumentParser
+internal import QPEFT
+
+/// Which model, and which adapter on it.
+struct ModelOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Directory of the model, quantized or not.", valueName: "dir"))
+  var model: String
+
+  @Option(help: ArgumentHelp("Directory of a PEFT adapter to use on the model.", valueName: "dir"))
+  var adapter: String?
+
+  /// The model, with its adapter if one is named.
+  func open() throws -> AdaptedModel {
+    let base = try BaseModel(model)
+    return try adapter.map { try base.attach(adapter: $0) } ?? base.withoutAdapter()
+  }
+}
+
+/// How many cores.
+struct ThreadOptions: ParsableArguments {
+  @Option(help: "Threads to compute with (default: one for each core). Results do not depend on it.")
+  var threads: Int?
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be between 1 and 1024.") }
+  }
+
+  /// Sets the number of threads.
+  func apply() { if let threads { KernelSet.threadCount = threads } }
+}

@@ -1,0 +1,53 @@
+public import ArgumentParser
+internal import Foundation
+internal import QPEFT
+
+/// The command `qpeft`.
+public struct QPEFTCommand: AsyncParsableCommand {
+  /// Name, words about it, and the commands it has.
+  public static let configuration = CommandConfiguration(
+    commandName: "qpeft",
+    abstract: "Fine-tune large language models on a computer without a GPU.",
+    discussion: """
+      The base model is frozen in 4 bits and mapped from disk; small LoRA adapters are trained on top of it.
+
+        qpeft quantize SmolLM2-135M --output smol-nf4
+        qpeft train --model smol-nf4 --data train.jsonl --output adapter
+        qpeft evaluate --model smol-nf4 --adapter adapter --data heldout.jsonl
+        qpeft generate --model smol-nf4 --adapter adapter --chat
+      """,
+    version: "0.1.0",
+    subcommands: [
+      Quantize.self, Train.self, Evaluate.self, Generate.self, Plan.self, Inspect.self, Doctor.self,
+    ])
+
+  /// Made by the parser.
+  public init() {}
+
+  /// Parses the arguments, runs the command and ends the process: 0, or 1 with an error and a remedy on the standard error
+  /// output, or 64 for arguments that cannot be parsed, or 130 after an interruption.
+  public static func launch() async -> Never {
+    // A file above a limit of its size is then a failed write instead of the end of the process.
+    signal(SIGXFSZ, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      do {
+        if var command = command as? any AsyncParsableCommand {
+          try await command.run()
+        } else {
+          try command.run()
+        }
+      } catch  where !isParserError(error) {
+        Terminal.standard.endLiveLine()
+        Terminal.printError(Failure(error).text)
+        exit(withError: ExitCode(1))
+      }
+    } catch { exit(withError: error) }
+    exit(withError: nil)
+  }
+
+  /// Whether the parser knows what to say: requests for help, and arguments that make no sense once they are seen together.
+  private static func isParserError(_ error: any Error) -> Bool {
+    error is ExitCode || exitCode(for: error) != .failure
+  }
+}

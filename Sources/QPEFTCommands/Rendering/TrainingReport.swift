@@ -1,0 +1,117 @@
+internal import QPEFT
+
+/// What `qpeft train` shows: what was found, what is planned, and how it goes.
+final class TrainingReport {
+  private let terminal: Terminal
+  private let options: TrainingOptions
+  private var lastStep = 0
+  private var firstStep = 1
+  private var seconds = 0.0
+  private var steps = 0
+
+  init(terminal: Terminal, options: TrainingOptions) {
+    self.terminal = terminal
+    self.options = options
+  }
+
+  /// Machine, model and adapter.
+  func found(_ base: BaseModel, _ tuned: AdaptedModel) {
+    terminal.line(
+      "machine   \(KernelSet.active) kernels, \(Format.count(KernelSet.threadCount, "thread")) "
+        + "(\(KernelSet.threadBackend)), computing in float32")
+    terminal.line("model     \(base.path)")
+    var table = Table(["weights", "stored as", "parameters", "bytes"], right: [2, 3])
+    for group in tuned.model.weightGroups {
+      table.add([group.name, group.storage, Format.count(group.parameters), Format.bytes(group.bytes)])
+    }
+    if let adapters = tuned.adapters {
+      table.add([
+        "adapter (trained)", "f32", Format.count(adapters.parameterCount), Format.bytes(adapters.parameterCount * 4),
+      ])
+    }
+    table.lines.forEach { terminal.line("        " + $0) }
+    if let adapters = tuned.adapters {
+      let settings = adapters.configuration
+      terminal.line(
+        "adapter   LoRA on \(Format.count(adapters.parameters.count / 2, "layer")), rank \(settings.rank), "
+          + "alpha \(Format.short(Double(settings.alpha))), dropout \(Format.short(Double(settings.dropout))): "
+          + "\(Format.count(adapters.parameterCount)) trained parameters")
+    }
+  }
+
+  /// One file of rows.
+  func show(_ dataset: Dataset, named name: String) {
+    let report = dataset.report
+    var words =
+      "\(Format.count(report.rows, "row")), \(Format.count(report.tokens, "token")), "
+      + "\(Format.count(report.trainedTokens)) of them trained, longest row \(Format.count(report.longest))"
+    if report.truncatedRows > 0 {
+      words += "; \(Format.count(report.truncatedRows, "row")) cut to --max-length"
+    }
+    if report.rowsWithoutTrainedEnd > 0 {
+      words += "; \(Format.count(report.rowsWithoutTrainedEnd, "row")) without a trained end token"
+    }
+    terminal.line("data      \(name): \(words)")
+  }
+
+  /// One event.
+  func show(_ event: TrainingEvent) {
+    switch event {
+    case .started(let summary): show(summary)
+    case .step(let metrics): show(metrics)
+    case .evaluation(let step, let result):
+      terminal.line(
+        "step \(step): evaluation loss \(Format.fixed(result.loss, 4)), "
+          + "perplexity \(Format.fixed(result.perplexity, 3)) on \(Format.count(result.predictedTokens, "token"))")
+    case .snapshot(_, let path): terminal.line("snapshot in \(path)")
+    case .finished(let step, let adapter):
+      terminal.endLiveLine()
+      terminal.line(
+        "done      \(Format.count(step, "step")) in \(Format.duration(seconds))"
+          + (adapter.map { "; adapter in \($0)" } ?? ""))
+    }
+  }
+
+  private func show(_ summary: TrainingSummary) {
+    firstStep = summary.firstStep
+    lastStep = summary.lastStep
+    terminal.line("memory    \(Self.words(summary.plan))")
+    if let available = ProcessMemory.available, summary.plan.peak > available {
+      terminal.line(
+        "warning   only \(Format.bytes(available)) are free: expect swapping; "
+          + "lower --batch-size or --max-length, or leave --checkpointing on")
+    }
+    let batch =
+      options.gradientAccumulation > 1
+      ? "\(options.gradientAccumulation) batches of \(options.batchSize)" : "\(options.batchSize)"
+    terminal.line(
+      "run       steps \(summary.firstStep) to \(summary.lastStep) (\(summary.stepsPerEpoch) an epoch), "
+        + "\(batch) \(options.batchSize * options.gradientAccumulation == 1 ? "row" : "rows") a step, "
+        + "\(options.schedule.rawValue) learning rate \(Format.short(options.learningRate)), seed \(options.seed)")
+  }
+
+  /// A plan in a line.
+  static func words(_ plan: MemoryPlan) -> String {
+    "planned \(Format.bytes(plan.peak)) (adapters \(Format.bytes(plan.adapters)), optimizer \(Format.bytes(plan.optimizer)), "
+      + "gradients \(Format.bytes(plan.gradients)), activations \(Format.bytes(plan.activations)), workspace "
+      + "\(Format.bytes(plan.workspace))) and \(Format.bytes(plan.weights)) of mapped weights"
+  }
+
+  private func show(_ metrics: StepMetrics) {
+    seconds += metrics.seconds
+    steps += 1
+    let rest = Double(lastStep - metrics.step) * seconds / Double(steps)
+    let width = "\(lastStep)".count
+    let number = String(repeating: " ", count: width - "\(metrics.step)".count) + "\(metrics.step)"
+    let line =
+      "step \(number)/\(lastStep)  loss \(Format.fixed(metrics.loss, 4))  lr \(Format.short(metrics.learningRate))  "
+      + "grad \(Format.fixed(metrics.gradientNorm, 3))  \(Format.fixed(metrics.tokensPerSecond, 0)) tok/s  "
+      + "\(rest > 0 ? "\(Format.duration(rest)) left" : "")  \(Format.bytes(metrics.peakBytes))"
+    let interval = max(1, (lastStep - firstStep + 1) / 100)
+    if terminal.isInteractive {
+      terminal.live(line)
+    } else if metrics.step % interval == 0 || metrics.step == firstStep || metrics.step == lastStep {
+      terminal.line(line)
+    }
+  }
+}

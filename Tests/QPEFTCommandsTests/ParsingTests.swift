@@ -1,0 +1,59 @@
+import ArgumentParser
+import QPEFTCommands
+import Testing
+
+@Suite("Arguments") struct ParsingTests {
+  static let train = ["train", "--model", "m", "--data", "d.jsonl", "--output", "o"]
+
+  @Test(arguments: [
+    ["quantize", "source", "--output", "o"],
+    ["quantize", "source.gguf", "--output", "o", "--format", "fp4", "--block-size", "128", "--no-double-quant"],
+    ["quantize", "source", "--output", "o", "--keep", "a", "b.*", "--json"],
+    train,
+    train + [
+      "--rank", "4", "--alpha", "8", "--dropout", "0.1", "--targets", "q_proj,v_proj", "--learning-rate", "1e-3",
+    ],
+    train + ["--schedule", "cosine", "--warmup-steps", "3", "--weight-decay", "0.1", "--max-grad-norm", "0"],
+    train + ["--batch-size", "2", "--gradient-accumulation", "3", "--max-length", "64", "--steps", "7", "--seed", "1"],
+    train + ["--epochs", "2", "--threads", "1", "--no-shuffle", "--checkpointing", "off", "--init-adapter", "a"],
+    train + ["--train-on", "all", "--resume", "--eval-data", "e.jsonl", "--eval-steps", "2", "--save-steps", "0"],
+    ["evaluate", "--model", "m", "--data", "a.txt", "--window", "128", "--json"],
+    ["evaluate", "--model", "m", "--adapter", "a", "--data", "a.jsonl", "--exact-match"],
+    ["generate", "--model", "m", "--prompt", "p", "--temperature", "0.7", "--top-k", "5", "--top-p", "0.9"],
+    ["generate", "--model", "m", "--chat", "--system", "s", "--seed", "3", "--max-tokens", "4"],
+    ["plan", "--model", "m", "--max-length", "100", "--json"], ["inspect", "m"], ["doctor", "--json"],
+  ])
+  func areUnderstood(arguments: [String]) throws { _ = try QPEFTCommand.parseAsRoot(arguments) }
+
+  @Test(arguments: [
+    ["quantise", "m"], ["quantize", "m"], ["quantize", "m", "--output", "o", "--block-size", "48"],
+    ["quantize", "m", "--output", "o", "--format", "nf5"], ["train", "--model", "m"],
+    train + ["--rank", "0"], train + ["--alpha", "0"], train + ["--alpha", "x"], train + ["--dropout", "1"],
+    train + ["--dropout", "-0.1"], train + ["--targets", ""], train + ["--learning-rate", "nan"],
+    train + ["--learning-rate=-1"], train + ["--schedule", "square"], train + ["--warmup-steps=-1"],
+    train + ["--weight-decay=-1"], train + ["--max-grad-norm", "inf"], train + ["--batch-size", "0"],
+    train + ["--gradient-accumulation", "0"], train + ["--max-length", "1"], train + ["--steps", "0"],
+    train + ["--epochs", "0"], train + ["--steps", "1", "--epochs", "1"], train + ["--threads", "0"],
+    train + ["--checkpointing", "maybe"], train + ["--train-on", "prompt"], train + ["--eval-steps", "0"],
+    train + ["--save-steps=-1"], train + ["--seed=-1"],
+    ["evaluate", "--model", "m", "--data", "a.txt", "--exact-match"],
+    ["evaluate", "--model", "m", "--data", "a.txt", "--window", "1"],
+    ["evaluate", "--model", "m", "--data", "a.jsonl", "--batch-size", "0"],
+    ["generate", "--model", "m"], ["generate", "--model", "m", "--prompt", ""],
+    ["generate", "--model", "m", "--prompt", "p", "--system", "s"],
+    ["generate", "--model", "m", "--prompt", "p", "--temperature=-1"],
+    ["generate", "--model", "m", "--prompt", "p", "--top-p", "0"],
+    ["generate", "--model", "m", "--prompt", "p", "--top-k=-1"],
+    ["generate", "--model", "m", "--prompt", "p", "--max-tokens", "0"], ["inspect"], ["doctor", "--threads", "0"],
+  ])
+  func areRefused(arguments: [String]) {
+    #expect(throws: (any Error).self) { try QPEFTCommand.parseAsRoot(arguments) }
+  }
+
+  @Test(arguments: ["quantize", "train", "evaluate", "generate", "plan", "inspect", "doctor"])
+  func `every command has help with an example`(name: String) {
+    let help = QPEFTCommand.helpMessage(
+      for: QPEFTCommand.configuration.subcommands.first { "\($0._commandName)" == name } ?? QPEFTCommand.self)
+    #expect(help.contains("qpeft \(name)"))
+  }
+}
