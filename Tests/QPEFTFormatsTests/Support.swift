@@ -9,6 +9,7 @@ func fixture(_ name: String) -> String {
 }
 
 /// Runs `body` with a directory that is removed afterwards.
+@discardableResult
 func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
   let path = FileManager.default.temporaryDirectory.path + "/qpeft-formats-\(UUID().uuidString)"
   try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)

@@ -1,7 +1,7 @@
 /// Conversions between float32 and the two 16-bit types, bit by bit; to 16 bits the nearest is taken, ties to even.
-enum HalfFloat {
+package enum HalfFloat {
   /// The number that IEEE float16 bits stand for.
-  static func float(half bits: UInt16) -> Float {
+  package static func float(half bits: UInt16) -> Float {
     let sign = UInt32(bits & 0x8000) << 16
     let exponent = UInt32(bits >> 10 & 0x1F)
     let mantissa = UInt32(bits & 0x3FF)
@@ -15,10 +15,10 @@ enum HalfFloat {
   }
 
   /// The number that bfloat16 bits stand for.
-  static func float(bfloat bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
+  package static func float(bfloat bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
   /// The nearest float16; beyond its range infinity.
-  static func half(_ value: Float) -> UInt16 {
+  package static func half(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
     let sign = UInt16(bits >> 16 & 0x8000)
     let magnitude = bits & 0x7FFF_FFFF
@@ -34,7 +34,7 @@ enum HalfFloat {
   }
 
   /// The nearest bfloat16.
-  static func bfloat(_ value: Float) -> UInt16 {
+  package static func bfloat(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
     if bits & 0x7FFF_FFFF > 0x7F80_0000 { return UInt16(bits >> 16) | 0x40 }
     return UInt16(truncatingIfNeeded: (bits + 0x7FFF + (bits >> 16 & 1)) >> 16)

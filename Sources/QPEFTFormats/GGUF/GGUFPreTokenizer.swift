@@ -1,5 +1,5 @@
 /// How a text is cut before merging, by the name in `tokenizer.ggml.pre`, in the words of `tokenizer.json`.
-struct GGUFPreTokenizer {
+package struct GGUFPreTokenizer {
   /// `pre_tokenizer` and `normalizer`.
   let steps: JSONNode
   let normalizer: JSONNode
@@ -23,10 +23,10 @@ struct GGUFPreTokenizer {
   }
 
   /// Names that are known.
-  static var names: [String] { Family.allCases.flatMap(\.names).sorted() }
+  package static var names: [String] { Family.allCases.flatMap(\.names).sorted() }
 
   /// The steps for that name, if it is known.
-  init?(_ name: String) {
+  package init?(_ name: String) {
     guard let family = Family.allCases.first(where: { $0.names.contains(name) }) else { return nil }
     func byteLevel(usesPattern: Bool) -> JSONNode {
       ["type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": .bool(usesPattern)]

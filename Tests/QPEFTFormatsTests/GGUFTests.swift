@@ -1,0 +1,110 @@
+import Foundation
+import QPEFTFormats
+import QPEFTQuantization
+import QPEFTTensor
+import Testing
+
+@Suite("GGUF") struct GGUFTests {
+  @Test func `metadata of every type are read`() throws {
+    let gguf = try GGUFFile(path: fixture("gguf/types.gguf"))
+    func value(_ name: String) -> GGUFValue? { gguf.metadata["test.\(name)"] }
+    #expect(value("uint8") == .unsigned(200) && value("int8") == .signed(-100))
+    #expect(value("uint16") == .unsigned(60000) && value("int16") == .signed(-30000))
+    #expect(value("uint32") == .unsigned(4_000_000_000) && value("int32") == .signed(-2_000_000_000))
+    #expect(value("uint64") == .unsigned(1 << 63 + 1) && value("int64") == .signed(-(1 << 62)))
+    #expect(value("uint64")?.integer == nil)
+    #expect(value("float32")?.number == 1e-5 && value("float64")?.number == 0.1)
+    #expect(value("bool")?.bool == true && value("string")?.string == "grün 🌱")
+    #expect(value("strings")?.list?.compactMap(\.string) == ["a", "", "Ġb"])
+    #expect(value("integers")?.list?.compactMap(\.integer) == [1, -2, 3])
+  }
+
+  @Test(
+    "every type decodes to the bits that the gguf package gives",
+    arguments: GGUFType.allCases.map { $0.name.lowercased() })
+  func decodes(_ type: String) throws {
+    let gguf = try GGUFFile(path: fixture("gguf/types.gguf"))
+    let entry = try #require(gguf.entry(type))
+    let expected = try #require(decodedTensors(fixture("gguf/types-decoded.safetensors"))[type])
+    #expect(entry.type.name.lowercased() == type)
+    #expect(gguf.decoded(entry).shape == expected.shape)
+    #expect(bits(gguf.decoded(entry)) == bits(expected))
+  }
+
+  @Test func `a tiny llama comes out under Hugging Face names with q and k in transformers' order`() throws {
+    try withTemporaryDirectory { path in
+      let report = try CheckpointQuantizer(
+        source: fixture("gguf/tiny-llama.gguf"), output: path + "/out", keptType: .f32
+      ).run()
+      #expect(report.layers.count == 14 && report.kept.count == 6)
+      let expected = try decodedTensors(fixture("gguf/tiny-llama-decoded.safetensors"))
+      let ours = try HuggingFaceDirectory(path: path + "/out")
+      for (name, tensor) in expected {
+        if report.layers.contains(where: { $0.name == name }) {
+          // The same codes as those of the expected numbers quantized in memory.
+          let matrix = try ours.frozenMatrix(named: name)
+          let ids = (0..<Int32(tensor.shape[0])).map { $0 }
+          #expect(matrix.storageName == "nf4")
+          #expect(try bits(matrix.rows(ids)) == bits(quantizedInMemory(tensor)), "\(name)")
+        } else {
+          #expect(try bits(ours.vector(named: name)) == bits(tensor), "\(name)")
+        }
+      }
+      let config = ours.config
+      #expect(config["architectures"] == ["LlamaForCausalLM"] && config["model_type"] == "llama")
+      #expect(config["hidden_size"] == 64 && config["intermediate_size"] == 96 && config["head_dim"] == 16)
+      #expect(config["num_hidden_layers"] == 2 && config["vocab_size"] == 265)
+      #expect(config["num_attention_heads"] == 4 && config["num_key_value_heads"] == 2)
+      #expect(config["rms_norm_eps"] == .number(1e-5) && config["rope_theta"] == .number(100_000))
+      #expect(config["tie_word_embeddings"] == true && config["max_position_embeddings"] == 256)
+      #expect(config["bos_token_id"] == 1 && config["eos_token_id"] == 2 && config["torch_dtype"] == "float32")
+    }
+  }
+
+  @Test func `kept blocks of GGUF become float16, and the tokenizer has its digit splitting`() throws {
+    try withTemporaryDirectory { path in
+      _ = try CheckpointQuantizer(source: fixture("gguf/tiny-llama.gguf"), output: path + "/out").run()
+      let ours = try HuggingFaceDirectory(path: path + "/out")
+      #expect(try ours.tensor(named: "model.embed_tokens.weight").type == .f16)
+      #expect(try ours.tensor(named: "model.norm.weight").type == .f32)
+      #expect(ours.config["torch_dtype"] == "float16")
+      let exact = try #require(
+        decodedTensors(fixture("gguf/tiny-llama-decoded.safetensors"))["model.embed_tokens.weight"])
+      let stored = try ours.vector(named: "model.embed_tokens.weight").elements
+      for (a, b) in zip(stored, exact.elements) { #expect(abs(a - b) <= abs(b) / 2048 + 0x1p-25) }
+
+      let tokenizer = try JSONNode(parsing: readBytes(path + "/out/tokenizer.json"))
+      let steps: JSONNode = [
+        "type": "Sequence",
+        "pretokenizers": [
+          ["type": "Digits", "individual_digits": true],
+          ["type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true],
+        ],
+      ]
+      #expect(tokenizer["pre_tokenizer"] == steps)
+      #expect(
+        tokenizer["added_tokens"]?.array?.compactMap { $0["content"]?.string } == [
+          "<|end|>", "<|im_start|>", "<|im_end|>",
+        ])
+      #expect(tokenizer["model"]?["vocab"]?["hello"]?.integer == 262)
+      #expect(tokenizer["model"]?["vocab"]?["<pad0>"] == nil)
+      #expect(tokenizer["model"]?["merges"]?.array?.compactMap(\.string) == ["h e", "l l", "he ll", "hell o", "Ġ w"])
+      let configuration = try JSONNode(parsing: readBytes(path + "/out/tokenizer_config.json"))
+      #expect(configuration["eos_token"] == "<|im_end|>" && configuration["bos_token"] == "<|im_start|>")
+      #expect(configuration["chat_template"]?.string?.contains("<|im_start|>") == true)
+      let generation = try JSONNode(parsing: readBytes(path + "/out/generation_config.json"))
+      #expect(generation["eos_token_id"] == 2)
+    }
+  }
+
+  @Test func `pre-tokenizers that are known have distinct names; others are refused`() {
+    #expect(Set(GGUFPreTokenizer.names).count == GGUFPreTokenizer.names.count)
+    for name in GGUFPreTokenizer.names { #expect(GGUFPreTokenizer(name) != nil) }
+    #expect(GGUFPreTokenizer("default") == nil)
+  }
+}
+
+/// What a matrix decodes to after quantization in memory.
+private func quantizedInMemory(_ tensor: Tensor) throws -> Tensor {
+  try Quantized4BitMatrix(quantizing: tensor).decoded()
+}
