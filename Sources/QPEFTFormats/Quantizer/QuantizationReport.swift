@@ -48,15 +48,32 @@ public struct QuantizationReport: Codable, Hashable, Sendable {
   public let seconds: Double
 
   /// Number of parameters of the model.
-  public var parameterCount: Int {
-    layers.reduce(0) { $0 + $1.shape.reduce(1, *) } + kept.reduce(0) { $0 + $1.shape.reduce(1, *) }
-  }
+  public let parameterCount: Int
   /// Bytes of all tensors in the source.
-  public var bytesBefore: Int { layers.reduce(0) { $0 + $1.bytesBefore } + kept.reduce(0) { $0 + $1.bytesBefore } }
+  public let bytesBefore: Int
   /// Bytes of all tensors in the result.
-  public var bytesAfter: Int { layers.reduce(0) { $0 + $1.bytesAfter } + kept.reduce(0) { $0 + $1.bytesAfter } }
+  public let bytesAfter: Int
   /// Bits of the result for one parameter.
-  public var bitsPerParameter: Double { Double(bytesAfter) * 8 / Double(max(1, parameterCount)) }
+  public let bitsPerParameter: Double
+
+  init(
+    source: String, output: String, scheme: QuantizationScheme, layers: [Layer], kept: [Kept], shards: [String],
+    seconds: Double
+  ) {
+    self.source = source
+    self.output = output
+    self.scheme = scheme
+    self.layers = layers
+    self.kept = kept
+    self.shards = shards
+    self.seconds = seconds
+    let shapes = layers.map(\.shape) + kept.map(\.shape)
+    parameterCount = shapes.reduce(0) { $0 + $1.reduce(1, *) }
+    bytesBefore = (layers.map(\.bytesBefore) + kept.map(\.bytesBefore)).reduce(0, +)
+    bytesAfter = (layers.map(\.bytesAfter) + kept.map(\.bytesAfter)).reduce(0, +)
+    bitsPerParameter = Double(bytesAfter) * 8 / Double(max(1, parameterCount))
+  }
+
   /// The layers with the largest relative errors, worst first.
   public func worstLayers(_ count: Int) -> [Layer] {
     Array(layers.sorted { $0.relativeError > $1.relativeError }.prefix(count))
