@@ -44,6 +44,19 @@ import Testing
     }
   }
 
+  @Test func `keeping everything gives a plain directory`() throws {
+    try withTemporaryDirectory { path in
+      let report = try CheckpointQuantizer(
+        source: fixture("gguf/tiny-llama.gguf"), output: path + "/out", keep: ["*"], keptType: .f32
+      ).run()
+      let ours = try HuggingFaceDirectory(path: path + "/out")
+      #expect(report.layers.isEmpty && ours.config["quantization_config"] == nil)
+      let expected = try decodedTensors(fixture("gguf/tiny-llama-decoded.safetensors"))
+      #expect(ours.tensorNames == expected.keys.sorted())
+      for (name, tensor) in expected { #expect(try bits(ours.vector(named: name)) == bits(tensor), "\(name)") }
+    }
+  }
+
   @Test func `a pattern that matches nothing is an error`() throws {
     try withTemporaryDirectory { path in
       #expect(throws: QuantizerError.keepMatchesNothing(pattern: "downproj")) {

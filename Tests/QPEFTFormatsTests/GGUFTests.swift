@@ -66,7 +66,8 @@ import Testing
       _ = try CheckpointQuantizer(source: fixture("gguf/tiny-llama.gguf"), output: path + "/out").run()
       let ours = try HuggingFaceDirectory(path: path + "/out")
       #expect(try ours.tensor(named: "model.embed_tokens.weight").type == .f16)
-      #expect(try ours.tensor(named: "model.norm.weight").type == .f32)
+      // One type for all: transformers refuses to multiply a mixture.
+      #expect(try ours.tensor(named: "model.norm.weight").type == .f16)
       #expect(ours.config["torch_dtype"] == "float16")
       let exact = try #require(
         decodedTensors(fixture("gguf/tiny-llama-decoded.safetensors"))["model.embed_tokens.weight"])

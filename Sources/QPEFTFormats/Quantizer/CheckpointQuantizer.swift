@@ -7,8 +7,8 @@ public import QPEFTTensor
 ///
 ///     let report = try CheckpointQuantizer(source: "SmolLM2", output: "SmolLM2-nf4").run()
 ///
-/// Embeddings, head, norms and biases keep their type; GGUF's blocks, where they are kept, become float16 (bfloat16 if a
-/// number is beyond its range). Works tensor by tensor from mapped files.
+/// Embeddings, head, norms and biases keep their type. Of a GGUF they get one type, that of the embedding; where it is stored
+/// in blocks, float16 (bfloat16 if a number is beyond its range). Works tensor by tensor from mapped files.
 /// - Memory: a few tens of megabytes and the scales of the largest matrix.
 public struct CheckpointQuantizer: Sendable {
   /// A Hugging Face directory or a `.gguf` file.
@@ -19,7 +19,7 @@ public struct CheckpointQuantizer: Sendable {
   public var scheme: QuantizationScheme
   /// Patterns of tensors that stay as they are: parts of a name, or globs.
   public var keep: [String]
-  /// Type of kept tensors that GGUF stores in blocks; nil: the 16-bit type that loses least.
+  /// Type of what is kept of a GGUF; nil: that of the embedding, or for blocks the 16-bit type that loses least.
   public var keptType: ElementType?
   /// Longest file of weights, in bytes.
   public var shardByteLimit: Int

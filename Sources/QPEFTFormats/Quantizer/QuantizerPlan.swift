@@ -40,6 +40,7 @@ struct QuantizerPlan {
     var items: [Item] = []
     var keptModules: [String] = []
     var used = Set<String>()
+    let common = request.keptType ?? Self.commonType(source.weights)
     for weight in source.weights {
       let patterns = request.keep.filter { Self.matches(weight.name, $0) }
       used.formUnion(patterns)
@@ -51,7 +52,7 @@ struct QuantizerPlan {
         items.append(Self.quantized(weight, request.scheme))
       } else {
         if isLinear { keptModules.append(String(weight.name.dropLast(".weight".count))) }
-        items.append(Self.kept(weight, request.keptType))
+        items.append(Self.kept(weight, common))
       }
     }
     if let pattern = request.keep.first(where: { !used.contains($0) }) {
@@ -106,28 +107,31 @@ struct QuantizerPlan {
     return Item(weight: weight, action: .quantize, tensors: tensors)
   }
 
-  private static func kept(_ weight: SourceWeight, _ wanted: ElementType?) -> Item {
-    let type: SafetensorsType
-    if let stored = weight.storedBytes {
-      type = stored.type
-    } else if let element = weight.elementType {
-      type = SafetensorsType(element)
-    } else {
-      type = SafetensorsType(wanted ?? narrowType(weight))
-    }
+  private static func kept(_ weight: SourceWeight, _ common: ElementType) -> Item {
+    let type = weight.storedBytes?.type ?? SafetensorsType(common)
     return Item(
       weight: weight, action: .keep(type),
       tensors: [SafetensorsWriter.Plan(name: weight.name, type: type, shape: weight.shape)])
   }
 
-  /// The 16-bit type that loses least of GGUF's blocks: float16 (11 bits), unless a number is beyond its range.
-  private static func narrowType(_ weight: SourceWeight) -> ElementType {
+  /// The one type of all that is kept of a GGUF: transformers does not compute with a mixture in a quantized model.
+  ///
+  /// It is that of the largest kept tensor, the embedding. Blocks need up to 19 bits, so of the 16-bit types float16 with
+  /// 11 loses least, unless a number is beyond its range.
+  private static func commonType(_ weights: [SourceWeight]) -> ElementType {
+    let kept = weights.filter { $0.storedBytes == nil && !isLinear($0) }
+    guard let largest = kept.max(by: { $0.count < $1.count }) else { return .f32 }
+    if let type = largest.elementType, type != .f16 { return type }
+    return kept.allSatisfy { largestMagnitude($0) < 65_504 } ? .f16 : .bf16
+  }
+
+  private static func largestMagnitude(_ weight: SourceWeight) -> Float {
     var largest: Float = 0
     forEachChunk(weight, unit: 1) { rows, numbers in
       for number in numbers { largest = max(largest, abs(number)) }
       weight.release(rows: rows)
     }
-    return largest < 65_504 ? .f16 : .bf16
+    return largest
   }
 
   /// Numbers that are in memory at a time, as float32.
