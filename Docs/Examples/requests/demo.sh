@@ -57,7 +57,8 @@ after=$(examine --adapter "$work/adapter")
 
 request="Wake me up at 6:45 tomorrow"
 say "One request: $request"
-"$qpeft" generate --model "$work/model" --adapter "$work/adapter" --chat --prompt "$request"
+"$qpeft" generate --model "$work/model" --adapter "$work/adapter" --chat \
+  --system "Turn the request into a JSON command." --prompt "$request"
 
 peak=$(sed -nE 's/.*"peak_bytes" *: *([0-9]+).*/\1/p' "$work/adapter/metrics.jsonl" | sort -n | tail -n 1)
 say "Result"
