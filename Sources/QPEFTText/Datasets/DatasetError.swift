@@ -69,7 +69,8 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case .invalidUTF8: "Save the file as UTF-8."
     case .malformedJSON: "Write one JSON object per line, with line breaks in texts as \\n."
     case .notAnObject, .unknownFields:
-      "A row has \"text\", or \"prompt\" and \"completion\", or \"messages\" with roles and contents."
+      "A row has \"text\", or \"prompt\" and \"completion\", or \"instruction\" and \"output\", or \"messages\" with roles "
+        + "and contents, or \"conversations\"."
     case .wrongType, .missingField, .emptyField: "Correct the row or remove it."
     case .noChatTemplate:
       "Use an instruct model, put a chat_template.jinja beside it, or write rows with \"prompt\" and \"completion\"."

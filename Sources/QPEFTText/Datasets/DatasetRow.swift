@@ -4,6 +4,8 @@ enum DatasetRow {
   case completion(prompt: String, completion: String)
   /// A chat; the first `given` messages are context only.
   case messages([JSONValue], given: Int, tools: [JSONValue]?)
+  /// A task and its answer: a chat of one question where the model has a chat template.
+  case instruction(system: String?, question: String, answer: String)
 
   init(_ object: JSONObject, file: String, line: Int) throws(DatasetError) {
     func field(_ name: String) -> JSONValue? { object[name].flatMap { $0.isNull ? nil : $0 } }
@@ -22,6 +24,13 @@ enum DatasetRow {
     let tools = field("tools")?.array
     if field("messages") != nil {
       self = .messages(try chat("messages"), given: 0, tools: tools)
+    } else if let turns = field("conversations") {
+      let system = field("system")?.string.map { [Self.message("system", $0)] } ?? []
+      self = .messages(system + (try Self.conversation(turns, file, line)), given: 0, tools: tools)
+    } else if field("instruction") != nil {
+      let input = try field("input").map { _ throws(DatasetError) in try text("input", mayBeEmpty: true) } ?? ""
+      let question = try text("instruction") + (input.isEmpty ? "" : "\n\n" + input)
+      self = .instruction(system: field("system")?.string, question: question, answer: try text("output"))
     } else if field("prompt")?.array != nil {
       let prompt = try chat("prompt")
       self = .messages(prompt + (try chat("completion")), given: prompt.count, tools: tools)
@@ -32,6 +41,43 @@ enum DatasetRow {
     } else {
       throw .unknownFields(file: file, line: line, fields: object.keys)
     }
+  }
+
+  static func message(_ role: String, _ content: String) -> JSONValue {
+    .object(JSONObject([("role", .string(role)), ("content", .string(content))]))
+  }
+
+  /// Turns as ShareGPT writes them, `{"from": "human", "value": "…"}`, as messages.
+  private static func conversation(
+    _ value: JSONValue, _ file: String, _ line: Int
+  ) throws(DatasetError) -> [JSONValue] {
+    guard let turns = value.array else {
+      throw .wrongType(file: file, line: line, field: "conversations", expected: "an array", found: value.kind)
+    }
+    if turns.first?["role"] != nil { return try messages(value, "conversations", file, line) }
+    let roles = [
+      "human": "user", "user": "user", "gpt": "assistant", "chatgpt": "assistant", "assistant": "assistant",
+      "model": "assistant", "system": "system", "tool": "tool", "observation": "tool",
+    ]
+    var result: [JSONValue] = []
+    for (index, turn) in turns.enumerated() {
+      let place = "conversations[\(index)]"
+      guard let from = turn["from"] else { throw .missingField(file: file, line: line, field: "\(place).from") }
+      guard let name = from.string, let role = roles[name.lowercased()] else {
+        throw .wrongType(
+          file: file, line: line, field: "\(place).from", expected: "human, gpt, system or tool",
+          found: from.string.map { "'\($0)'" } ?? from.kind)
+      }
+      guard let content = turn["value"] else {
+        throw .missingField(file: file, line: line, field: "\(place).value")
+      }
+      guard let text = content.string else {
+        throw .wrongType(
+          file: file, line: line, field: "\(place).value", expected: "a string", found: content.kind)
+      }
+      result.append(message(role, text))
+    }
+    return try messages(.array(result), "conversations", file, line)
   }
 
   private static func messages(

@@ -21,6 +21,13 @@ struct ExampleBuilder {
       return build(text, spans: [prompt.utf8.count..<text.utf8.count], line: line)
     case .messages(let messages, let given, let tools):
       return try chatExample(messages, given, tools, line)
+    case .instruction(let system, let question, let answer):
+      guard chat.template != nil else {
+        let prompt = (system.map { $0 + "\n\n" } ?? "") + question + "\n\n"
+        return try example(.completion(prompt: prompt, completion: answer), line: line)
+      }
+      let messages = [DatasetRow.message("user", question), DatasetRow.message("assistant", answer)]
+      return try chatExample((system.map { [DatasetRow.message("system", $0)] } ?? []) + messages, 0, nil, line)
     }
   }
 

@@ -4,12 +4,15 @@ public struct TokenizedDataset: Sendable {
   public let name: String
   /// What was found.
   public private(set) var report = DatasetReport()
+  /// Rows that were left out, where the options allow it.
+  public private(set) var rejected: [DatasetError] = []
   private var tokens: [Int32] = []
   private var marks: [Bool] = []
   private var starts: [Int] = [0]
   private var lines: [Int32] = []
 
-  /// Reads a JSONL file: rows with `text`, with `prompt` and `completion`, or with `messages`.
+  /// Reads a JSONL file: rows with `text`, with `prompt` and `completion`, with `instruction`, `input` and `output`,
+  /// with `messages`, or with `conversations`.
   ///
   /// - Parameters:
   ///   - path: the file. It is mapped and read once; rows are tokenized one after the other.
@@ -22,10 +25,15 @@ public struct TokenizedDataset: Sendable {
     name = file.name
     var builder = ExampleBuilder(chat, options, file: file.name)
     try file.forEach { line, bytes throws(DatasetError) in
-      let row = try DatasetRow(try file.object(bytes, line: line), file: file.name, line: line)
-      try append(try builder.example(row, line: line), options, chat.eosIDs)
+      do throws(DatasetError) {
+        let row = try DatasetRow(try file.object(bytes, line: line), file: file.name, line: line)
+        try append(try builder.example(row, line: line), options, chat.eosIDs)
+      } catch {
+        if !options.skipsBadRows { throw error }
+        rejected.append(error)
+      }
     }
-    if count == 0 { throw .empty(path: path) }
+    if count == 0 { throw rejected.first ?? .empty(path: path) }
   }
 
   /// A dataset of examples made elsewhere.
@@ -52,6 +60,18 @@ public struct TokenizedDataset: Sendable {
   public func example(at index: Int) -> TrainingExample {
     let range = starts[index]..<starts[index + 1]
     return TrainingExample(tokens: Array(tokens[range]), isTrained: Array(marks[range]), line: Int(lines[index]))
+  }
+
+  /// The text of an example in runs of tokens that are trained, or not, for showing it.
+  public func runs(at index: Int, _ tokenizer: Tokenizer) -> [(text: String, isTrained: Bool)] {
+    var runs: [(text: String, isTrained: Bool)] = []
+    var start = starts[index]
+    while start < starts[index + 1] {
+      let end = marks[start..<starts[index + 1]].firstIndex { $0 != marks[start] } ?? starts[index + 1]
+      runs.append((tokenizer.decode(tokens[start..<end], skipSpecialTokens: false), marks[start]))
+      start = end
+    }
+    return runs
   }
 
   private mutating func append(

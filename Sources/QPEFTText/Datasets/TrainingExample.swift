@@ -34,11 +34,14 @@ public struct DatasetOptions: Sendable, Hashable, Codable {
   public var maxLength: Int?
   /// Which tokens count in the loss.
   public var trainOn = TrainOn.completion
+  /// Whether bad rows are left out and kept as ``TokenizedDataset/rejected`` instead of ending the reading.
+  public var skipsBadRows = false
 
   /// Options with the given values.
-  public init(maxLength: Int? = nil, trainOn: TrainOn = .completion) {
+  public init(maxLength: Int? = nil, trainOn: TrainOn = .completion, skipsBadRows: Bool = false) {
     self.maxLength = maxLength
     self.trainOn = trainOn
+    self.skipsBadRows = skipsBadRows
   }
 }
 

@@ -42,6 +42,9 @@ public struct Tokenizer: Sendable {
   /// Whether the token is one of ``addedTokens``.
   public func isAdded(_ id: Int32) -> Bool { addedIDs.contains(id) }
 
+  /// The token that stands for what the vocabulary cannot write, if it has one.
+  public var unknownID: Int32? { model.unknownID }
+
   /// Ids that `encode` puts before every text, such as a BOS token.
   public var prefixIDs: [Int32] { prefix }
 

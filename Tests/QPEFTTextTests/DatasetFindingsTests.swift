@@ -1,0 +1,82 @@
+import QPEFTText
+import Testing
+
+@Suite("What is found in a dataset") struct DatasetFindingsTests {
+  @Test("ShareGPT conversations are chats")
+  func shareGPT() throws {
+    let chat = try ChatFixture.chat()
+    let row = """
+      {"system": "Be brief.", "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]}
+      """
+    let example = try ChatFixture.dataset(row, chat).example(at: 0)
+    let text = "<|a|>system\nBe brief.<|c|>\n<|a|>user\nhi<|c|>\n<|a|>assistant\nhello<|c|>\n"
+    #expect(example.tokens == chat.tokenizer.encode(text))
+    #expect(example.trainedTexts(chat.tokenizer) == ["hello<|c|>"])
+    #expect(
+      throws: DatasetError.wrongType(
+        file: "rows.jsonl", line: 1, field: "conversations[0].from", expected: "human, gpt, system or tool",
+        found: "'alien'")
+    ) {
+      try ChatFixture.dataset(#"{"conversations": [{"from": "alien", "value": "hi"}]}"#, chat)
+    }
+  }
+
+  @Test("instructions are chats of one question, or plain completions for a model without a template")
+  func instructions() throws {
+    let chat = try ChatFixture.chat()
+    let row = #"{"instruction": "Add.", "input": "1 2", "output": "3"}"#
+    let example = try ChatFixture.dataset(row, chat).example(at: 0)
+    #expect(example.tokens == chat.tokenizer.encode("<|a|>user\nAdd.\n\n1 2<|c|>\n<|a|>assistant\n3<|c|>\n"))
+    #expect(example.trainedTexts(chat.tokenizer) == ["3<|c|>"])
+    let plain = try ChatFixture.chat(nil)
+    let other = try ChatFixture.dataset(row, plain).example(at: 0)
+    #expect(plain.tokenizer.decode(other.tokens, skipSpecialTokens: false) == "Add.\n\n1 2\n\n3<|c|>")
+    #expect(other.trainedTexts(plain.tokenizer) == ["3<|c|>"])
+  }
+
+  @Test("bad rows can be left out and are kept as errors")
+  func rejected() throws {
+    let chat = try ChatFixture.chat()
+    let rows = "{\"text\": \"a b\"}\nnonsense\n{\"text\": 5}\n{\"text\": \"c d\"}\n"
+    let data = try ChatFixture.dataset(rows, chat, DatasetOptions(skipsBadRows: true))
+    #expect(data.count == 2)
+    #expect(data.rejected.count == 2)
+    let findings = DatasetFindings(data, chat)
+    #expect(findings.hasErrors)
+    #expect(findings.findings.filter { $0.severity == .error }.map(\.message) == data.rejected.map(\.description))
+  }
+
+  @Test("repeats, lost ends, lengths and padding are counted")
+  func counts() throws {
+    let chat = try ChatFixture.chat()
+    let rows = """
+      {"prompt": "hello", "completion": " world"}
+      {"prompt": "hello", "completion": " world"}
+      {"prompt": "hello", "completion": " world the words hello world the words hello world the words hello"}
+      """
+    let data = try ChatFixture.dataset(rows, chat, DatasetOptions(maxLength: 12))
+    let findings = DatasetFindings(data, chat, batchSize: 3)
+    #expect(findings.duplicates == 1)
+    #expect(findings.histogram.reduce(0, +) == 3)
+    #expect(!findings.hasErrors)
+    #expect(findings.findings.map(\.lines) == [[3], [], [2]])
+    let short = data.length(at: 0)
+    #expect(findings.paddingShare == Double(2 * (12 - short)) / 36)
+  }
+
+  @Test("a template that never writes the end token is an error")
+  func noEnd() throws {
+    let chat = try ChatFixture.chat("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
+    let data = try ChatFixture.dataset(DatasetTests.threeTurns, chat)
+    #expect(DatasetFindings(data, chat).hasErrors)
+  }
+
+  @Test("a row can be shown in trained and untrained runs")
+  func runs() throws {
+    let chat = try ChatFixture.chat()
+    let data = try ChatFixture.dataset(#"{"prompt": "hello", "completion": " world"}"#, chat)
+    let runs = data.runs(at: 0, chat.tokenizer)
+    #expect(runs.map(\.text) == ["hello", " world<|c|>"])
+    #expect(runs.map(\.isTrained) == [false, true])
+  }
+}
