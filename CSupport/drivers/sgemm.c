@@ -11,7 +11,7 @@ void cblas_sgemm(int order, int transpose_a, int transpose_b, int m, int n, int 
 void openblas_set_num_threads(int count);
 enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
 
-enum { TILE_M = 192, TILE_N = 384, THIN = 64, THIN_TILE = 96, SMALL = 64 * 64 * 64 };
+enum { TILE_M = 192, TILE_N = 384, PARTS = 4, THIN = 64, THIN_TILE = 96, SMALL = 64 * 64 * 64 };
 
 typedef struct {
   int transpose_a, transpose_b;
@@ -20,6 +20,12 @@ typedef struct {
   const float *a, *b;
   float *c;
 } gemm;
+
+// At least `tile`, and at most PARTS of them: every tile packs its operands again.
+static size_t tile_of(size_t count, size_t tile) {
+  size_t part = (count + PARTS - 1) / PARTS;
+  return part > tile ? (part + 47) / 48 * 48 : tile;
+}
 
 static void gemm_task(void *context, size_t index, size_t worker) {
   (void)worker;
@@ -39,8 +45,8 @@ void qp_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, fl
   gemm g = {.transpose_a = transpose_a, .transpose_b = transpose_b, .m = m, .n = n, .k = k, .lda = lda, .ldb = ldb,
             .ldc = ldc, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c, .tile_m = m, .tile_n = n, .tiles_n = 1};
   if (m * n * k > SMALL) {
-    g.tile_m = n <= THIN ? THIN_TILE : TILE_M;  // low-rank factors: one side is thin, so the other is cut finer
-    g.tile_n = m <= THIN ? THIN_TILE : TILE_N;
+    g.tile_m = n <= THIN ? THIN_TILE : tile_of(m, TILE_M);  // low-rank factors: one side is thin, so the other is cut finer
+    g.tile_n = m <= THIN ? THIN_TILE : tile_of(n, TILE_N);
     g.tiles_n = (n + g.tile_n - 1) / g.tile_n;
   }
   qp_parallel_for((m + g.tile_m - 1) / g.tile_m * g.tiles_n, gemm_task, &g);
