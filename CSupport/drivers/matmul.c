@@ -60,12 +60,14 @@ static void multiply_group(void *context, size_t index, size_t worker) {
   }
 }
 
-// Whole panels a task takes: at most QP_GROUP outputs, and an equal share for every thread.
+// Outputs of a task: whole panels, at most QP_GROUP, so that the busiest thread has least to do; the larger of two equals.
 static size_t group_of(const qp_kernel_set *set, size_t outputs) {
-  size_t panels = (outputs + set->nr - 1) / set->nr, most = QP_GROUP / set->nr, threads = qp_thread_count();
-  size_t rounds = (panels + most * threads - 1) / (most * threads);
-  size_t tasks = rounds * threads;
-  return (panels + tasks - 1) / tasks * set->nr;
+  size_t panels = (outputs + set->nr - 1) / set->nr, threads = qp_thread_count(), best = 1, least_work = SIZE_MAX;
+  for (size_t group = least(panels, QP_GROUP / set->nr); group > 0; group--) {
+    size_t tasks = (panels + group - 1) / group, work = (tasks + threads - 1) / threads * group;
+    if (work < least_work) best = group, least_work = work;
+  }
+  return best * set->nr;
 }
 
 static void arrange_token(void *context, size_t token, size_t worker) {
