@@ -77,8 +77,7 @@ let package = Package(
       "QPEFT",
       [
         "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTQuantization",
-        "QPEFTLayers",
-        "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
+        "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
       ]),
     room("QPEFTCommands", ["QPEFT", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     // Not named `qpeft`: beside `QPEFT` the two folders would be one where file names ignore case.
@@ -102,7 +101,8 @@ let package = Package(
     tests(
       "QPEFTModelsTests",
       [
-        "QPEFTModels", "QPEFTLayers", "QPEFTFormats", "QPEFTQuantization", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
+        "QPEFTModels", "QPEFTLayers", "QPEFTFormats", "QPEFTQuantization", "QPEFTAutodiff", "QPEFTTensor",
+        "QPEFTKernels",
       ]),
     tests(
       "QPEFTAdaptersTests",
