@@ -115,6 +115,29 @@ import Testing
     }
   }
 
+  @Test(
+    "a model that would be converted wrongly is refused",
+    arguments: [
+      ("smollm", "smollx"), ("gpt2", "bert"), ("blk.0.attn_q", "blk.0.attn_z"),
+      ("llama.context_length", "llama.context_lengtx"),
+      ("tokenizer.ggml.tokens", "tokenizer.ggml.tokenx"), ("token_embd.weight", "token_embx.weight"),
+      ("llama.attention.head_count_kv", "llama.rope.dimension_couny"),
+    ])
+  func wrongModel(_ old: String, _ new: String) throws {
+    let old = Array(old.utf8), new = Array((new + String(repeating: "y", count: 99)).utf8.prefix(old.count))
+    var bytes = try readBytes(fixture("gguf/tiny-llama.gguf"))
+    let at = try #require(bytes.indices.first { bytes[$0...].starts(with: old) })
+    bytes.replaceSubrange(at..<(at + old.count), with: new)
+    try withTemporaryDirectory { directory in
+      try write(bytes, to: directory + "/x.gguf")
+      #expect(throws: GGUFError.self) {
+        try CheckpointQuantizer(source: directory + "/x.gguf", output: directory + "/out").run()
+      }
+      let left = try FileManager.default.contentsOfDirectory(atPath: directory)
+      #expect(left == ["x.gguf"])
+    }
+  }
+
   @Test func `a model of another architecture is refused by name, and nothing is written`() throws {
     try withTemporaryDirectory { directory in
       do {

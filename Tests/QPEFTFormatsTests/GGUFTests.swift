@@ -98,6 +98,17 @@ import Testing
     }
   }
 
+  @Test func `Llama 3's rope scaling is recognised by its factors, and others are refused`() throws {
+    let config = try GGUFLlama(GGUFFile(path: fixture("gguf/rope-llama3.gguf"))).config
+    let scaling: JSONNode = [
+      "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+      "original_max_position_embeddings": 8192,
+    ]
+    #expect(config["rope_scaling"] == scaling)
+    #expect(config["tie_word_embeddings"] == false && config["num_key_value_heads"] == 1 && config["head_dim"] == 64)
+    #expect(throws: GGUFError.self) { try GGUFLlama(GGUFFile(path: fixture("gguf/rope-unknown.gguf"))) }
+  }
+
   @Test func `pre-tokenizers that are known have distinct names; others are refused`() {
     #expect(Set(GGUFPreTokenizer.names).count == GGUFPreTokenizer.names.count)
     for name in GGUFPreTokenizer.names { #expect(GGUFPreTokenizer(name) != nil) }

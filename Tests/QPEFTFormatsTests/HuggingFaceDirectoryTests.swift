@@ -132,6 +132,32 @@ import Testing
     }
   }
 
+  @Test func `codes stored as bfloat16, and parts at odd places, decode to the same numbers`() throws {
+    let golden = try SafetensorsFile(path: fixture("tiny-llama/tied-f32-nf4dq/model.safetensors"))
+    let name = "model.layers.0.self_attn.k_proj.weight"
+    let expected = try HuggingFaceDirectory(path: fixture("tiny-llama/tied-f32-nf4dq")).frozenMatrix(named: name)
+    var header: JSONMembers = ["a": ["dtype": "U8", "shape": [1], "data_offsets": [0, 1]]]
+    var data: [UInt8] = [0]
+    for entry in golden.entries where entry.name.hasPrefix(name) {
+      let bytes = golden.bytes(entry)
+      let isCodes = entry.name == name
+      header[entry.name] = [
+        "dtype": .string(isCodes ? "BF16" : entry.type.rawValue),
+        "shape": isCodes ? [.integer(bytes.count / 2), 1] : .array(entry.shape.map { .integer($0) }),
+        "data_offsets": [.integer(data.count), .integer(data.count + bytes.count)],
+      ]
+      data += bytes
+    }
+    try withTemporaryDirectory { path in
+      try write("{}", to: path + "/config.json")
+      let start = safetensors(header: JSONNode.object(header).text(.compact), data: 0)
+      try write(start + data, to: path + "/model.safetensors")
+      let matrix = try HuggingFaceDirectory(path: path).frozenMatrix(named: name)
+      let ids = (0..<Int32(expected.rows)).map { $0 }
+      #expect(bits(matrix.rows(ids)) == bits(expected.rows(ids)))
+    }
+  }
+
   @Test func `a quantized weight whose parts do not fit is refused`() throws {
     let name = "model.layers.0.self_attn.k_proj.weight"
     let state = name + ".quant_state.bitsandbytes__nf4"

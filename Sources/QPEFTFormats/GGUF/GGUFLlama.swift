@@ -1,5 +1,5 @@
 /// The llama architecture of GGUF told in Hugging Face's words: names, order of rows, `config.json`.
-struct GGUFLlama {
+package struct GGUFLlama {
   /// A tensor under its Hugging Face name.
   struct Weight {
     let name: String
@@ -23,10 +23,10 @@ struct GGUFLlama {
   /// The tensors, in the order of the file.
   let weights: [Weight]
   /// `config.json` but for the number type.
-  let config: JSONMembers
+  package let config: JSONMembers
 
   /// Reads the metadata of `gguf`.
-  init(_ gguf: GGUFFile) throws(GGUFError) {
+  package init(_ gguf: GGUFFile) throws(GGUFError) {
     let path = gguf.path
     let architecture = try gguf.string("general.architecture")
     guard architecture == "llama" else {
@@ -41,6 +41,15 @@ struct GGUFLlama {
     guard heads > 0, keyValueHeads > 0, hidden > 0 else {
       throw .metadata(file: path, key: "llama.attention.head_count", problem: "makes no sense")
     }
+    let keyLength = try gguf.optionalInteger("llama.attention.key_length")
+    let rotated = try gguf.optionalInteger("llama.rope.dimension_count")
+    let head = keyLength ?? rotated ?? (hidden / heads)
+    guard (1...(1 << 20)).contains(head), heads <= 1 << 20, keyValueHeads <= 1 << 20 else {
+      throw .metadata(file: path, key: "llama.attention.key_length", problem: "makes no sense")
+    }
+    guard rotated ?? head == head else {
+      throw .unsupportedFeature(file: path, feature: "a rotation of a part of each head")
+    }
     var weights: [Weight] = []
     for entry in gguf.entries where entry.name != "rope_freqs.weight" {
       guard let name = Self.name(entry.name) else {
@@ -51,14 +60,14 @@ struct GGUFLlama {
       if entry.name.contains(".attn_k.") { interleaved = keyValueHeads }
       if let interleaved {
         let rows = entry.name.hasSuffix(".bias") ? entry.columns : entry.rows
-        guard rows % (2 * interleaved) == 0 else {
-          throw .tensor(file: path, tensor: entry.name, problem: "\(rows) rows are not \(interleaved) even heads")
+        guard head % 2 == 0, rows == interleaved * head else {
+          throw .tensor(file: path, tensor: entry.name, problem: "\(rows) rows are not \(interleaved) heads of \(head)")
         }
       }
       weights.append(Weight(name: name, entry: entry, interleavedHeads: interleaved))
     }
     self.weights = weights
-    config = try Self.config(gguf, hidden: hidden, heads: heads, keyValueHeads: keyValueHeads)
+    config = try Self.config(gguf, hidden: hidden, heads: heads, keyValueHeads: keyValueHeads, head: head)
   }
 
   /// The Hugging Face name of a tensor, if it has one.
@@ -81,16 +90,10 @@ struct GGUFLlama {
   }
 
   private static func config(
-    _ gguf: GGUFFile, hidden: Int, heads: Int, keyValueHeads: Int
+    _ gguf: GGUFFile, hidden: Int, heads: Int, keyValueHeads: Int, head: Int
   ) throws(GGUFError) -> JSONMembers {
     guard let embedding = gguf.entry("token_embd.weight") else {
       throw .missingTensor(file: gguf.path, tensor: "token_embd.weight")
-    }
-    let keyLength = try gguf.optionalInteger("llama.attention.key_length")
-    let rotated = try gguf.optionalInteger("llama.rope.dimension_count")
-    let head = keyLength ?? rotated ?? (hidden / heads)
-    guard rotated ?? head == head else {
-      throw .unsupportedFeature(file: gguf.path, feature: "a rotation of a part of each head")
     }
     let hasBias = { (name: String) in gguf.entry("blk.0.\(name).bias") != nil }
     var config: JSONMembers = [

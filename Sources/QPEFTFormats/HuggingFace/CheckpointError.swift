@@ -22,7 +22,10 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
   /// The failure in a sentence, with a remedy where there is one.
   public var description: String {
     switch self {
-    case .notADirectory(let path): "\(path) is not a directory; name the directory that holds config.json"
+    case .notADirectory(let path):
+      path.hasSuffix(".gguf")
+        ? "\(path) is not a model directory; make one of it with qpeft quantize"
+        : "\(path) is not a directory; name the directory that holds config.json"
     case .missingFile(let path, let remedy): "\(path) is missing; \(remedy)"
     case .json(let path, let problem): "\(path): \(problem)"
     case .unsafeShardName(let index, let shard):

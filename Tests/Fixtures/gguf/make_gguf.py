@@ -136,6 +136,36 @@ def write_llama():
     save_file(expected, HERE / "tiny-llama-decoded.safetensors")
 
 
+def write_rope():
+    """Llama 3.2's rope scaling as llama.cpp's converter writes it: a tensor of factors."""
+    head, theta, factor, low, high, context = 64, 500000.0, 32.0, 1.0, 4.0, 8192
+    factors = []
+    for index in range(head // 2):
+        wavelength = 2 * np.pi * theta ** (2 * index / head)
+        if wavelength < context / high:
+            factors.append(1.0)
+        elif wavelength > context / low:
+            factors.append(factor)
+        else:
+            smooth = (context / wavelength - low) / (high - low)
+            factors.append(1 / ((1 - smooth) / factor + smooth))
+    for name, values in [("rope-llama3", factors), ("rope-unknown", [1.0 + i for i in range(head // 2)])]:
+        writer = gguf.GGUFWriter(HERE / f"{name}.gguf", "llama")
+        writer.add_block_count(1)
+        writer.add_context_length(131072)
+        writer.add_embedding_length(64)
+        writer.add_feed_forward_length(64)
+        writer.add_head_count(1)
+        writer.add_rope_freq_base(theta)
+        writer.add_tensor("token_embd.weight", np.zeros((4, 64), np.float16))
+        writer.add_tensor("output.weight", np.zeros((4, 64), np.float16))
+        writer.add_tensor("rope_freqs.weight", np.array(values, np.float32))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+
+
 def gguf_bytes():
     """GPT-2's 256 letters, one for each byte."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
@@ -151,3 +181,4 @@ def gguf_bytes():
 if __name__ == "__main__":
     write_types()
     write_llama()
+    write_rope()
