@@ -79,7 +79,14 @@ let package = Package(
         "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTQuantization",
         "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
       ]),
-    room("QPEFTCommands", ["QPEFT", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    // All rooms, though it imports QPEFT alone: an incremental build follows direct dependencies.
+    room(
+      "QPEFTCommands",
+      [
+        "QPEFT", "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTQuantization",
+        "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     // Not named `qpeft`: beside `QPEFT` the two folders would be one where file names ignore case.
     .executableTarget(
       name: "QPEFTMain",
@@ -107,7 +114,12 @@ let package = Package(
     tests(
       "QPEFTAdaptersTests",
       ["QPEFTAdapters", "QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
-    tests("QPEFTTrainingTests", ["QPEFT"]),
+    tests(
+      "QPEFTTrainingTests",
+      [
+        "QPEFT", "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTLayers",
+        "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
+      ]),
     tests("QPEFTCommandsTests", ["QPEFTCommands", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     tests("Acceptance", path: "Tests/Acceptance", ["QPEFT"]),
   ]

@@ -68,25 +68,9 @@ struct Quantize: AsyncParsableCommand {
     }
     terminal.endLiveLine(keeping: false)
     if json {
-      Terminal.standard.line(try Format.json(Summary(report)))
+      Terminal.standard.line(try Format.json(report))
     } else {
       show(report)
-    }
-  }
-
-  /// The report with its sums.
-  private struct Summary: Encodable {
-    var bytes_before, bytes_after, parameters: Int
-    var bits_per_parameter, seconds: Double
-    var report: QuantizationReport
-
-    init(_ report: QuantizationReport) {
-      self.report = report
-      bytes_before = report.bytesBefore
-      bytes_after = report.bytesAfter
-      parameters = report.parameterCount
-      bits_per_parameter = report.bitsPerParameter
-      seconds = report.seconds
     }
   }
 

@@ -42,9 +42,10 @@ enum Format {
   /// Few significant digits, for example `0.0002`, `1.5e-05`.
   static func short(_ value: Double) -> String { String(format: "%.3g", value) }
 
-  /// A value as JSON text with sorted keys.
+  /// A value as JSON text with sorted keys, `words_like_this`.
   static func json(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
