@@ -6,8 +6,13 @@ public import QPEFTTraining
 public struct Dataset: Sendable {
   /// The rows in the order of the file.
   public let rows: [TrainingRow]
+  /// The same, with the tokens' texts within reach.
+  public let tokenized: TokenizedDataset
+  /// What is worth knowing before training: repeats, rows that were cut, rows that do not end.
+  public let findings: DatasetFindings
+
   /// Counts: tokens, trained tokens, rows that were cut.
-  public let report: DatasetReport
+  public var report: DatasetReport { tokenized.report }
 }
 
 extension DatasetOptions {
@@ -25,7 +30,7 @@ extension BaseModel {
       return TrainingRow(
         ids: example.tokens, isTrained: example.isTrained, origin: "\(dataset.name), line \(example.line)")
     }
-    return Dataset(rows: rows, report: dataset.report)
+    return Dataset(rows: rows, tokenized: dataset, findings: DatasetFindings(dataset, text))
   }
 
   /// A text file's tokens, without tokens around it, in windows without overlap.

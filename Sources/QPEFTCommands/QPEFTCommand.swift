@@ -18,7 +18,7 @@ public struct QPEFTCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Quantize.self, Train.self, Evaluate.self, Generate.self, Plan.self, Inspect.self, Doctor.self,
+      Quantize.self, Train.self, Evaluate.self, Generate.self, Tokenize.self, Plan.self, Inspect.self, Doctor.self,
     ])
 
   /// Made by the parser.

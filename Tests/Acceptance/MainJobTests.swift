@@ -125,7 +125,7 @@ import Testing
     let output = try Command.succeed([
       "train", "--model", try DemoModel.quantized(), "--data", data, "--output", folder.file("a"), "--max-length", "32",
     ])
-    #expect(output.contains("1 row cut to --max-length"), "\(output)")
+    #expect(output.contains("1 of 2 rows are longer than the limit"), "\(output)")
   }
 
   @Test func `plan, inspect and doctor`() throws {
@@ -139,6 +139,15 @@ import Testing
     #expect(try Command.succeed(["inspect", model + "/model.safetensors"]).contains("quant_state"))
     let doctor = try json(Command.succeed(["doctor", "--json"]))
     #expect((doctor["kernels_supported"] as? [String])?.contains("reference") == true)
+  }
+
+  @Test func `rows as the model sees them`() throws {
+    let arguments = ["tokenize", "--model", try DemoModel.quantized(), "--data", DemoModel.requests + "/heldout.jsonl"]
+    let shown = try Command.succeed(arguments + ["--rows", "2"])
+    #expect(shown.contains("100 rows"))
+    #expect(shown.contains("[[{\"action\""), "\(shown)")
+    let report = try json(Command.succeed(arguments + ["--json"]))["report"] as? [String: Any]
+    #expect(report?["rows"] as? Int == 100)
   }
 
   @Test func `perplexity of a text`() throws {

@@ -7,7 +7,7 @@ struct Doctor: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "What this machine offers, and how fast it computes.",
     discussion: """
-      Shows the kernels that the processor supports (the environment variable QPEFT_KERNELS chooses one of them), threads and
+      Shows the kernels that the processor supports (the environment variable QPEFT_KERNELS chooses one of them), threads and \
       memory, and multiplies two matrices to see that everything works.
 
         qpeft doctor

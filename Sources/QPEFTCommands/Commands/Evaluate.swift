@@ -7,12 +7,13 @@ struct Evaluate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Loss and perplexity on a text or on rows; or how many answers are exactly right.",
     discussion: """
-      A .jsonl file is taken row by row and only the answers count; any other file is one text, cut into windows without
-      overlap, of which the first token is not predicted. --exact-match lets the model answer every row, choosing the likeliest
+      A .jsonl file is taken row by row and only the answers count; any other file is one text, cut into windows without \
+      overlap, of which the first token is not predicted. --exact-match lets the model answer every row, choosing the likeliest \
       token always, and counts the answers that are equal to the expected one, character for character.
 
         qpeft evaluate --model smol-nf4 --data book.txt
-        qpeft evaluate --model smol-nf4 --adapter adapter --data heldout.jsonl --exact-match --json
+        qpeft evaluate --model smol-nf4 --adapter adapter \\
+          --data heldout.jsonl --exact-match --json
       """)
 
   @OptionGroup(title: "Model") var model: ModelOptions

@@ -7,11 +7,12 @@ struct Generate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Let a model write.",
     discussion: """
-      Text appears as it is made, until the model's end token. --chat puts the prompt into the model's chat template; without
+      Text appears as it is made, until the model's end token. --chat puts the prompt into the model's chat template; without \
       --prompt it is a conversation, one line a turn.
 
         qpeft generate --model smol-nf4 --prompt "Once upon a time" --max-tokens 100
-        qpeft generate --model smol-nf4 --adapter adapter --chat --prompt "Wake me up at 6:45"
+        qpeft generate --model smol-nf4 --adapter adapter --chat \\
+          --prompt "Wake me up at 6:45"
         qpeft generate --model smol-nf4 --chat --temperature 0.7 --top-p 0.9
       """)
 

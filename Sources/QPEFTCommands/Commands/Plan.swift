@@ -6,11 +6,11 @@ struct Plan: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Memory that a training run will take, without running it.",
     discussion: """
-      The numbers come from the code of a training step itself, run on tensors without memory. With --data the longest batch
+      The numbers come from the code of a training step itself, run on tensors without memory. With --data the longest batch \
       of that file counts, without it rows of --max-length tokens that are all trained.
 
         qpeft plan --model smol-nf4 --max-length 2048
-        qpeft plan --model smol-nf4 --data train.jsonl --batch-size 4 --checkpointing off
+        qpeft plan --model smol-nf4 --data train.jsonl --checkpointing off
       """)
 
   @Option(help: ArgumentHelp("Directory of the model.", valueName: "dir"))

@@ -7,8 +7,8 @@ struct Quantize: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Store the linear layers of a checkpoint in 4 bits.",
     discussion: """
-      SOURCE is a Hugging Face directory (safetensors in F32, F16 or BF16, sharded or not) or a .gguf file. The result is a
-      directory in bitsandbytes' own layout, which transformers loads as it is and which qpeft maps into memory. Works tensor
+      SOURCE is a Hugging Face directory (safetensors in F32, F16 or BF16, sharded or not) or a .gguf file. The result is a \
+      directory in bitsandbytes' own layout, which transformers loads as it is and which qpeft maps into memory. Works tensor \
       by tensor: the model is never in memory as a whole.
 
         qpeft quantize SmolLM2-135M --output smol-nf4

@@ -7,13 +7,14 @@ struct Train: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Fine-tune a LoRA adapter on a quantized model.",
     discussion: """
-      Rows are JSON objects, one a line: {"text": ...}, {"prompt": ..., "completion": ...} or {"messages": [...]}. The result
-      is a PEFT adapter directory, with metrics.jsonl beside it. Ctrl-C writes a snapshot; the same command with --resume goes
+      Rows are JSON objects, one a line: {"text": ...}, {"prompt": ..., "completion": ...} or {"messages": [...]}. The result \
+      is a PEFT adapter directory, with metrics.jsonl beside it. Ctrl-C writes a snapshot; the same command with --resume goes \
       on from there, exactly.
 
         qpeft train --model smol-nf4 --data train.jsonl --output adapter
-        qpeft train --model smol-nf4 --data train.jsonl --eval-data heldout.jsonl --output adapter \\
-          --epochs 3 --batch-size 4 --learning-rate 1e-3 --schedule cosine --warmup-steps 20
+        qpeft train --model smol-nf4 --data train.jsonl --output adapter \\
+          --eval-data heldout.jsonl --epochs 3 --batch-size 4 \\
+          --learning-rate 1e-3 --schedule cosine --warmup-steps 20
         qpeft train ... --output adapter --resume
       """)
 

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import QPEFT
 
 /// Numbers in words for people.
 enum Format {
@@ -41,6 +42,12 @@ enum Format {
 
   /// Few significant digits, for example `0.0002`, `1.5e-05`.
   static func short(_ value: Double) -> String { String(format: "%.3g", value) }
+
+  /// What was found in a data file, in a line.
+  static func words(_ finding: DatasetFindings.Finding) -> String {
+    let lines = finding.lines.map(String.init).joined(separator: ", ")
+    return finding.message + (lines.isEmpty ? "" : " (lines \(lines))") + ". " + finding.remedy
+  }
 
   /// A value as JSON text with sorted keys, `words_like_this`.
   static func json(_ value: some Encodable) throws -> String {

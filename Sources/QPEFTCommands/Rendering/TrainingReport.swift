@@ -42,16 +42,10 @@ final class TrainingReport {
   /// One file of rows.
   func show(_ dataset: Dataset, named name: String) {
     let report = dataset.report
-    var words =
-      "\(Format.count(report.rows, "row")), \(Format.count(report.tokens, "token")), "
-      + "\(Format.count(report.trainedTokens)) of them trained, longest row \(Format.count(report.longest))"
-    if report.truncatedRows > 0 {
-      words += "; \(Format.count(report.truncatedRows, "row")) cut to --max-length"
-    }
-    if report.rowsWithoutTrainedEnd > 0 {
-      words += "; \(Format.count(report.rowsWithoutTrainedEnd, "row")) without a trained end token"
-    }
-    terminal.line("data      \(name): \(words)")
+    terminal.line(
+      "data      \(name): \(Format.count(report.rows, "row")), \(Format.count(report.tokens, "token")), "
+        + "\(Format.count(report.trainedTokens)) of them trained, longest row \(Format.count(report.longest))")
+    for finding in dataset.findings.findings { terminal.line("warning   " + Format.words(finding)) }
   }
 
   /// One event.
