@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import QPEFTCommands
 import Testing
 
@@ -57,5 +58,19 @@ import Testing
     let help = QPEFTCommand.helpMessage(
       for: QPEFTCommand.configuration.subcommands.first { "\($0._commandName)" == name } ?? QPEFTCommand.self)
     #expect(help.contains("qpeft \(name)"))
+  }
+
+  @Test func `the documentation names every command and every option`() throws {
+    let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("Docs/CLI.md")
+    let text = try String(contentsOf: path, encoding: .utf8)
+    for command in QPEFTCommand.configuration.subcommands {
+      #expect(text.contains("## \(command._commandName)\n"))
+      let help = QPEFTCommand.helpMessage(for: command)
+      for option in help.matches(of: /^  (?:-h, )?(--[a-z-]+)/.anchorsMatchLineEndings()).map({ String($0.1) })
+      where !["--version", "--help"].contains(option) {
+        #expect(text.contains(option), "\(command._commandName) \(option)")
+      }
+    }
   }
 }
