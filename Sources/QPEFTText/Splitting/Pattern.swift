@@ -57,6 +57,9 @@ struct Pattern: Sendable {
       entries.append(Int32(program.count))
       emit(alternative)
       program.append(Instruction(kind: .end))
+      if program.count > Self.longestProgram {
+        throw .unsupportedPattern(pattern: source, reason: "repeats that multiply beyond reason")
+      }
       let first = alternative.firstSets
       for byte in 0..<128 where first?.contains(where: { $0.containsASCII(UInt8(byte)) }) ?? true {
         entriesByFirst[byte] |= 1 << UInt64(index)
@@ -75,7 +78,11 @@ struct Pattern: Sendable {
     return Int32(sets.count - 1)
   }
 
+  /// Published patterns need some hundred instructions.
+  private static let longestProgram = 20_000
+
   private mutating func emit(_ node: PatternNode) {
+    if program.count > Self.longestProgram { return }
     switch node {
     case .empty: break
     case .set(let set): program.append(Instruction(kind: .set, a: index(of: set)))

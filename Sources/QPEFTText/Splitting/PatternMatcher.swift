@@ -1,6 +1,7 @@
 /// Runs a ``Pattern`` over one text. It owns its backtracking stack, so one matcher serves many texts.
 struct PatternMatcher {
   private struct Frame {
+    /// Where to go on; `~register` for a frame that only puts back what the register held, which is in `least`.
     var instruction: Int32
     /// How far a run may still give back; equal to `position` for other frames.
     var least: Int
@@ -10,6 +11,9 @@ struct PatternMatcher {
   private let pattern: Pattern
   private var stack: [Frame] = []
   private var registers: [Int]
+  private var retries = 0
+  /// Patterns that need more at one place are given up there, as Oniguruma does.
+  private static let mostRetries = 10_000_000
 
   init(_ pattern: Pattern) {
     self.pattern = pattern
@@ -42,6 +46,7 @@ struct PatternMatcher {
 
   /// The end of the match that starts at `position`, or -1.
   private mutating func match(_ text: UnsafeBufferPointer<UInt8>, at position: Int, in range: Range<Int>) -> Int {
+    retries = 0
     var candidates = pattern.entriesByFirst[Int(min(text[position], 128))]
     while candidates != 0 {
       let entry = candidates.trailingZeroBitCount
@@ -103,6 +108,8 @@ struct PatternMatcher {
       case .anchor:
         isMatching = holds(PatternNode.Anchor(rawValue: instruction.a) ?? .textEnd, text, position, range)
       case .markLoop:
+        let held = registers[Int(instruction.a)]
+        stack.append(Frame(instruction: ~instruction.a, least: held, position: held))
         registers[Int(instruction.a)] = position
       case .checkLoop:
         isMatching = registers[Int(instruction.a)] != position
@@ -111,7 +118,15 @@ struct PatternMatcher {
         counter += 1
         continue
       }
-      guard stack.count > base, let frame = stack.last else { return -1 }
+      while stack.count > base, let frame = stack.last, frame.instruction < 0 {
+        registers[Int(~frame.instruction)] = frame.least
+        stack.removeLast()
+      }
+      retries += 1
+      guard stack.count > base, retries < Self.mostRetries, let frame = stack.last else {
+        stack.removeLast(stack.count - base)
+        return -1
+      }
       counter = Int(frame.instruction)
       if frame.position > frame.least {
         // A run gives back one scalar.

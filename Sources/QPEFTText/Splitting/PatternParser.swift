@@ -4,6 +4,7 @@ struct PatternParser {
   private var position = 0
   private var ignoresCase = false
   private var dotMatchesNewline = false
+  private var depth = 0
   private let source: String
 
   init(_ source: String) {
@@ -58,6 +59,7 @@ struct PatternParser {
 
   private mutating func quantified(_ atom: PatternNode) throws(TokenizerError) -> PatternNode {
     var node = atom
+    var repeats = 0
     while let scalar = next {
       var least = 0
       var most = Int.max
@@ -79,6 +81,8 @@ struct PatternParser {
         }
       default: return node
       }
+      repeats += 1
+      if repeats > 4 { throw error("more than four repeats of repeats") }
       var greed = PatternNode.Greed.greedy
       if take("?") { greed = .lazy } else if !isInterval, take("+") { greed = .possessive }
       node = .loop(node, least: least, most: most, greed)
@@ -144,6 +148,9 @@ struct PatternParser {
   }
 
   private mutating func group() throws(TokenizerError) -> PatternNode {
+    depth += 1
+    defer { depth -= 1 }
+    if depth > 60 { throw error("more than 60 groups in each other") }
     position += 1
     var wrap: (PatternNode) -> PatternNode = { $0 }
     let outerCase = ignoresCase
@@ -285,6 +292,9 @@ struct PatternParser {
 
   /// What follows `[`, to the bracket that closes it.
   private mutating func characterClass() throws(TokenizerError) -> ScalarSet {
+    depth += 1
+    defer { depth -= 1 }
+    if depth > 60 { throw error("more than 60 classes in each other") }
     let isNegated = take("^")
     var categories: ScalarClass.Mask = 0
     var ranges: [ClosedRange<UInt32>] = []

@@ -55,7 +55,7 @@ struct TokenizerReader {
 
     var texts = TokenTexts(capacity: vocabulary.members.count + 64)
     for (token, value) in vocabulary.members {
-      guard let id = value.integer, id >= 0, id < 1 << 28 else {
+      guard let id = value.integer, id >= 0, id < 1 << 24 else {
         throw malformed("'model.vocab'", "gives '\(token)' no valid id")
       }
       texts.set(Int32(id), token)
@@ -81,7 +81,7 @@ struct TokenizerReader {
     var added: [AddedToken] = []
     defer { result.addedTokens = added }
     for value in values {
-      guard let content = value["content"]?.string, let fileID = value["id"]?.integer, fileID >= 0, fileID < 1 << 28
+      guard let content = value["content"]?.string, let fileID = value["id"]?.integer, fileID >= 0, fileID < 1 << 24
       else { throw malformed("'added_tokens'", "holds an entry without content or id") }
       if content.isEmpty { continue }
       let token = AddedToken(
