@@ -40,18 +40,19 @@ struct TextGenerator {
 /// CRC-32 as zlib computes it.
 func crc32(_ bytes: some Sequence<UInt8>) -> UInt32 {
   var crc = UInt32.max
-  for byte in bytes {
-    crc ^= UInt32(byte)
-    for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
-  }
+  for byte in bytes { crc = crc >> 8 ^ crcTable[Int((crc ^ UInt32(byte)) & 0xFF)] }
   return ~crc
+}
+
+private let crcTable: [UInt32] = (0..<256).map { byte in
+  (0..<8).reduce(UInt32(byte)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
 }
 
 /// The sixteen bits that the goldens keep of a text or of a row of ids.
 func digest(_ bytes: some Sequence<UInt8>) -> UInt16 { UInt16(truncatingIfNeeded: crc32(bytes)) }
 
 func digest(ids: [Int32]) -> UInt16 {
-  digest(ids.flatMap { id in (0..<4).map { UInt8(truncatingIfNeeded: id >> (8 * $0)) } })
+  ids.withUnsafeBytes { digest($0) }
 }
 
 /// Digests written as four hexadecimal digits each.
