@@ -43,6 +43,7 @@ static void multiply_group(void *context, size_t index, size_t worker) {
   const qp_kernel_set *set = p->set;
   size_t mr = set->mr, nr = set->nr, strips = (p->n + mr - 1) / mr;
   size_t first = index * p->group, outputs = least(p->outputs - first, p->group);
+  size_t panel_count = (outputs + nr - 1) / nr;
   float *panels = p->panels + worker * (QP_GROUP * QP_KC);
   for (size_t k = 0; k < p->depth; k += QP_KC) {
     size_t kc = least(p->depth - k, QP_KC);
@@ -53,10 +54,13 @@ static void multiply_group(void *context, size_t index, size_t worker) {
       else
         set->pack_weight_rows(panels + o * kc, p->w, first + o, width, k, kc);
     }
-    for (size_t strip = 0; strip < strips; strip++)
-      for (size_t o = 0; o < outputs; o += nr)
-        set->gemm_tile(p->y + strip * mr * p->outputs + first + o, p->outputs, strip_at(p, k, kc, strip), panels + o * kc, kc,
-                       least(p->n - strip * mr, mr), least(outputs - o, nr), p->accumulate || k > 0);
+    // The larger of strip and panel stays in the nearest cache, the other streams past it.
+    size_t tiles = strips * panel_count;
+    for (size_t i = 0; i < tiles; i++) {
+      size_t strip = nr > 16 ? i / panel_count : i % strips, o = (nr > 16 ? i % panel_count : i / strips) * nr;
+      set->gemm_tile(p->y + strip * mr * p->outputs + first + o, p->outputs, strip_at(p, k, kc, strip), panels + o * kc, kc,
+                     least(p->n - strip * mr, mr), least(outputs - o, nr), p->accumulate || k > 0);
+    }
   }
 }
 

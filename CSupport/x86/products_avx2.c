@@ -14,7 +14,10 @@ __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, con
                                                        const size_t rows, size_t m, size_t n, int accumulate) {
   __m256 sum[MR][2];
 #pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++) sum[i][0] = sum[i][1] = _mm256_setzero_ps();
+  for (size_t i = 0; i < rows; i++) {
+    sum[i][0] = sum[i][1] = _mm256_setzero_ps();
+    if (i < m) _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0), _mm_prefetch((const char *)(c + i * ldc + n - 1), _MM_HINT_T0);
+  }
   for (size_t k = 0; k < kc; k++) {
     __m256 b0 = _mm256_loadu_ps(b + k * NR), b1 = _mm256_loadu_ps(b + k * NR + 8);
 #pragma clang loop unroll(full)
