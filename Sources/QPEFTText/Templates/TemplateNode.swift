@@ -25,6 +25,9 @@ struct TemplateExpression: Sendable {
 struct TemplateArguments: Sendable {
   var positional: [TemplateExpression] = []
   var named: [(String, TemplateExpression)] = []
+  /// `*values` and `**values`.
+  var starred: TemplateExpression?
+  var doubleStarred: TemplateExpression?
 }
 
 /// What a `set` or `for` gives a value to.

@@ -260,8 +260,11 @@ extension TemplateParser {
       if !isFirst { try expect(",") }
       isFirst = false
       if take(")") { break }
-      if token == .symbol("*") || token == .symbol("**") { throw error("starred arguments, which are not supported") }
-      if case .name(let name) = token, tokens[index + 1].token == .symbol("=") {
+      if take("*") {
+        result.starred = try expression()
+      } else if take("**") {
+        result.doubleStarred = try expression()
+      } else if case .name(let name) = token, tokens[index + 1].token == .symbol("=") {
         advance()
         advance()
         result.named.append((name, try expression()))

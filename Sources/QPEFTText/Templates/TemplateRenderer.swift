@@ -4,7 +4,8 @@ struct TemplateRenderer {
 
   private var scopes: [[String: TemplateValue]]
   var namespaces: [[(key: TemplateValue, value: TemplateValue)]] = []
-  private var macros: [(macro: TemplateMacro, depth: Int)] = []
+  /// Macros as defined: how many scopes they see from outside; for the body of a `call` block, those scopes themselves.
+  private var macros: [(macro: TemplateMacro, depth: Int, scopes: [[String: TemplateValue]]?)] = []
   private var output = ""
   /// UTF-8 offsets of the output of `{% generation %}` blocks.
   private(set) var generations: [Range<Int>] = []
@@ -52,10 +53,10 @@ struct TemplateRenderer {
       let text = try captured(nodes)
       try assign(try apply(filters, to: .string(text), place), to: target, place)
     case .macro(let macro):
-      macros.append((macro, scopes.count))
+      macros.append((macro, scopes.count, nil))
       scopes[scopes.count - 1][macro.name] = .macro(macros.count - 1)
     case .call(let call, let caller):
-      macros.append((caller, scopes.count))
+      macros.append((caller, scopes.count, scopes))
       let value = TemplateValue.macro(macros.count - 1)
       output += try evaluateCall(call, caller: value).text
     case .filterBlock(let filters, let nodes, let place):
@@ -182,7 +183,16 @@ struct TemplateRenderer {
   mutating func evaluate(_ arguments: TemplateArguments) throws(TemplateError) -> Arguments {
     var result = Arguments()
     for argument in arguments.positional { result.positional.append(try evaluate(argument)) }
+    if let starred = arguments.starred {
+      result.positional += try elements(of: try evaluate(starred), starred.place)
+    }
     for (name, argument) in arguments.named { result.named.append((name, try evaluate(argument))) }
+    if let starred = arguments.doubleStarred {
+      guard case .dictionary(let items) = try evaluate(starred) else {
+        throw TemplateError(.evaluation, "'**' asks for a dictionary", starred.place)
+      }
+      for (key, value) in items { result.named.append((key.text, value)) }
+    }
     return result
   }
 
@@ -190,7 +200,7 @@ struct TemplateRenderer {
     macro index: Int, _ arguments: Arguments, caller: TemplateValue?, _ place: TemplatePlace
   ) throws(TemplateError) -> TemplateValue {
     try count(place)
-    let (macro, depth) = macros[index]
+    let (macro, depth, captured) = macros[index]
     callDepth += 1
     defer { callDepth -= 1 }
     if callDepth > Self.deepestCall { throw TemplateError(.evaluation, "macros call each other too deep", place) }
@@ -200,7 +210,7 @@ struct TemplateRenderer {
     let outerScopes = scopes
     let outerOutput = output
     let wasMain = isMainOutput
-    scopes = Array(scopes[..<min(depth, scopes.count)]) + [[:]]
+    scopes = (captured ?? Array(scopes[..<min(depth, scopes.count)])) + [[:]]
     output = ""
     isMainOutput = false
     defer {

@@ -376,6 +376,8 @@ STATEMENTS = [
     "{% macro r(n) %}{{ n }}{% if n > 0 %}{{ r(n - 1) }}{% endif %}{% endmacro %}{{ r(3) }}",
     "{% macro w(t) %}<{{ t }}>{{ caller() }}</{{ t }}>{% endmacro %}{% call w('b') %}x{{ 1 }}{% endcall %}",
     "{% macro w() %}{{ caller('v') }}{% endmacro %}{% call(x) w() %}[{{ x }}]{% endcall %}",
+    "{% macro w() %}{{ caller() }}{% endmacro %}{% macro o(xs) %}{% for x in xs %}{% set y = x ~ '!' %}{% call w() %}{{ x }}{{ y }}{% endcall %}{% endfor %}{% endmacro %}{{ o([1, 2]) }}",
+    "{% macro m(a, b, c=3) %}{{ a }}{{ b }}{{ c }}{% endmacro %}{{ m(*[1, 2]) }}{{ m(1, **{'b': 5, 'c': 6}) }}{{ m(1, *[7], c=8) }}",
     "{% filter upper %}abc {{ 'def' }}{% endfilter %}",
     "{% with a = 1, b = 2 %}{{ a + b }}{% endwith %}{{ a }}",
     "{% raw %}{{ x }} {% if %}{% endraw %}|{%- raw -%}  y  {%- endraw -%}  |",
