@@ -53,6 +53,7 @@ let package = Package(
     ),
 
     // Level 0-1
+    room("QPEFTJSON"),
     room("QPEFTKernels", ["CQPKernels"]),
     room("QPEFTTensor", ["QPEFTKernels"]),
     // Level 2
@@ -60,8 +61,8 @@ let package = Package(
     room("QPEFTQuantization", ["QPEFTTensor", "QPEFTKernels"]),
     // Level 3
     room("QPEFTLayers", ["QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
-    room("QPEFTFormats", ["QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
-    room("QPEFTText"),
+    room("QPEFTFormats", ["QPEFTJSON", "QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
+    room("QPEFTText", ["QPEFTJSON"]),
     // Level 4
     room("QPEFTModels", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     room("QPEFTAdapters", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
@@ -103,8 +104,9 @@ let package = Package(
     tests("QPEFTAutodiffTests", ["QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTQuantizationTests", ["QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTLayersTests", ["QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
-    tests("QPEFTFormatsTests", ["QPEFTFormats", "QPEFTQuantization", "QPEFTTensor"]),
-    tests("QPEFTTextTests", ["QPEFTText"]),
+    tests("QPEFTJSONTests", ["QPEFTJSON"]),
+    tests("QPEFTFormatsTests", ["QPEFTFormats", "QPEFTJSON", "QPEFTQuantization", "QPEFTTensor"]),
+    tests("QPEFTTextTests", ["QPEFTText", "QPEFTJSON"]),
     tests(
       "QPEFTModelsTests",
       [

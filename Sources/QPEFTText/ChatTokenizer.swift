@@ -1,4 +1,5 @@
 internal import Foundation
+internal import QPEFTJSON
 
 /// All that a model directory says about text: tokenizer, chat template, and the tokens that begin, end and pad.
 public struct ChatTokenizer: Sendable {

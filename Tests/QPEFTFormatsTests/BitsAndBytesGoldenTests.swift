@@ -1,5 +1,6 @@
 import Foundation
 import QPEFTFormats
+import QPEFTJSON
 import QPEFTQuantization
 import QPEFTTensor
 import Testing
@@ -58,8 +59,8 @@ import Testing
 
   @Test func `means have torch's bits for every length`() throws {
     let values = try #require(decodedTensors(Self.directory + "/means.safetensors")["values"]).elements
-    let means = try JSONNode(parsing: readBytes(Self.directory + "/means.json"))
-    for name in means.object?.names ?? [] {
+    let means = try JSONValue(parsing: readBytes(Self.directory + "/means.json"))
+    for name in means.object?.keys ?? [] {
       let count = try #require(Int(name))
       #expect(Double(TorchSum.mean(Array(values[..<count]))) == means[name]?.number, "\(count)")
     }
@@ -88,7 +89,7 @@ import Testing
       }
       let config = try HuggingFaceDirectory(path: path + "/out").config
       let expected = try HuggingFaceDirectory(path: fixture("tiny-llama/\(golden)")).config
-      for key in expected["quantization_config"]?.object?.names ?? [] where key != "bnb_4bit_compute_dtype" {
+      for key in expected["quantization_config"]?.object?.keys ?? [] where key != "bnb_4bit_compute_dtype" {
         #expect(config["quantization_config"]?[key] == expected["quantization_config"]?[key], "\(key)")
       }
       // The error that the report tells is that of the decoded weights.

@@ -1,5 +1,6 @@
 import Foundation
 import QPEFTFormats
+import QPEFTJSON
 import QPEFTQuantization
 import QPEFTTensor
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import QPEFTFormats
+import QPEFTJSON
 import QPEFTQuantization
 import QPEFTTensor
 import Testing
@@ -74,8 +75,8 @@ import Testing
       let stored = try ours.vector(named: "model.embed_tokens.weight").elements
       for (a, b) in zip(stored, exact.elements) { #expect(abs(a - b) <= abs(b) / 2048 + 0x1p-25) }
 
-      let tokenizer = try JSONNode(parsing: readBytes(path + "/out/tokenizer.json"))
-      let steps: JSONNode = [
+      let tokenizer = try JSONValue(parsing: readBytes(path + "/out/tokenizer.json"))
+      let steps: JSONValue = [
         "type": "Sequence",
         "pretokenizers": [
           ["type": "Digits", "individual_digits": true],
@@ -90,17 +91,17 @@ import Testing
       #expect(tokenizer["model"]?["vocab"]?["hello"]?.integer == 262)
       #expect(tokenizer["model"]?["vocab"]?["<pad0>"] == nil)
       #expect(tokenizer["model"]?["merges"]?.array?.compactMap(\.string) == ["h e", "l l", "he ll", "hell o", "Ġ w"])
-      let configuration = try JSONNode(parsing: readBytes(path + "/out/tokenizer_config.json"))
+      let configuration = try JSONValue(parsing: readBytes(path + "/out/tokenizer_config.json"))
       #expect(configuration["eos_token"] == "<|im_end|>" && configuration["bos_token"] == "<|im_start|>")
       #expect(configuration["chat_template"]?.string?.contains("<|im_start|>") == true)
-      let generation = try JSONNode(parsing: readBytes(path + "/out/generation_config.json"))
+      let generation = try JSONValue(parsing: readBytes(path + "/out/generation_config.json"))
       #expect(generation["eos_token_id"] == 2)
     }
   }
 
   @Test func `Llama 3's rope scaling is recognised by its factors, and others are refused`() throws {
     let config = try GGUFLlama(GGUFFile(path: fixture("gguf/rope-llama3.gguf"))).config
-    let scaling: JSONNode = [
+    let scaling: JSONValue = [
       "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
       "original_max_position_embeddings": 8192,
     ]

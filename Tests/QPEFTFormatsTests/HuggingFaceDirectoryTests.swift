@@ -1,5 +1,6 @@
 import Foundation
 import QPEFTFormats
+import QPEFTJSON
 import QPEFTTensor
 import Testing
 
@@ -136,7 +137,7 @@ import Testing
     let golden = try SafetensorsFile(path: fixture("tiny-llama/tied-f32-nf4dq/model.safetensors"))
     let name = "model.layers.0.self_attn.k_proj.weight"
     let expected = try HuggingFaceDirectory(path: fixture("tiny-llama/tied-f32-nf4dq")).frozenMatrix(named: name)
-    var header: JSONMembers = ["a": ["dtype": "U8", "shape": [1], "data_offsets": [0, 1]]]
+    var header: JSONObject = ["a": ["dtype": "U8", "shape": [1], "data_offsets": [0, 1]]]
     var data: [UInt8] = [0]
     for entry in golden.entries where entry.name.hasPrefix(name) {
       let bytes = golden.bytes(entry)
@@ -150,7 +151,7 @@ import Testing
     }
     try withTemporaryDirectory { path in
       try write("{}", to: path + "/config.json")
-      let start = safetensors(header: JSONNode.object(header).text(.compact), data: 0)
+      let start = safetensors(header: JSONValue.object(header).text(.compact), data: 0)
       try write(start + data, to: path + "/model.safetensors")
       let matrix = try HuggingFaceDirectory(path: path).frozenMatrix(named: name)
       let ids = (0..<Int32(expected.rows)).map { $0 }

@@ -1,5 +1,6 @@
 import Foundation
 import QPEFTFormats
+import QPEFTJSON
 import QPEFTTensor
 import Testing
 
@@ -29,9 +30,9 @@ import Testing
         "{\n  \"alpha_pattern\": {},\n  \"auto_mapping\": null,\n  \"base_model_name_or_path\": \"some/model\",\n"))
     #expect(text.contains("\n  \"lora_alpha\": 32,\n") && text.contains("\n  \"lora_dropout\": 0.05,\n"))
     #expect(text.hasSuffix("\n  \"use_rslora\": false\n}"))
-    let written = try JSONNode(parsing: text).object?.names ?? []
-    let theirs = try JSONNode(parsing: readBytes(fixture("tiny-llama/lora/tied-f32/initial/adapter_config.json")))
-    let unknown = Set(written).subtracting(theirs.object?.names ?? [])
+    let written = try JSONValue(parsing: text).object?.keys ?? []
+    let theirs = try JSONValue(parsing: readBytes(fixture("tiny-llama/lora/tied-f32/initial/adapter_config.json")))
+    let unknown = Set(written).subtracting(theirs.object?.keys ?? [])
     #expect(unknown.isEmpty)
     #expect(try PEFTAdapterConfig(parsing: config.text, path: "x") == config)
   }

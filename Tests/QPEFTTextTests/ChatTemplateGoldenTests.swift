@@ -1,3 +1,4 @@
+import QPEFTJSON
 import QPEFTText
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import QPEFTJSON
 import QPEFTText
 import Testing
 

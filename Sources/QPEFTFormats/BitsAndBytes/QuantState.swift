@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 public import QPEFTQuantization
 
 /// What bitsandbytes writes beside the codes of a matrix, as the tensor `X.weight.quant_state.bitsandbytes__nf4`.
@@ -35,8 +36,10 @@ public struct QuantState: Hashable, Sendable {
     func fail(_ problem: String) -> CheckpointError {
       .quantization(tensor: tensor, problem: "quant_state: \(problem)")
     }
-    let json: JSONNode
-    do { json = try JSONNode(parsing: bytes) } catch { throw fail("\(error)") }
+    let json: JSONValue
+    do { json = try JSONValue(parsing: bytes.bindMemory(to: UInt8.self), repeatedNames: .refused) } catch {
+      throw fail("\(error)")
+    }
     guard let name = json["quant_type"]?.string, let format = QuantizationScheme.Format(rawValue: name) else {
       throw fail("quant_type is neither nf4 nor fp4")
     }
@@ -60,7 +63,7 @@ public struct QuantState: Hashable, Sendable {
 
   /// The JSON as Python's `json.dumps` writes it.
   public var text: String {
-    var object: JSONMembers = [
+    var object: JSONObject = [
       "quant_type": .string(scheme.format.rawValue), "blocksize": .integer(scheme.blockSize),
       "dtype": .string(typeName), "shape": .array(shape.map { .integer($0) }),
     ]
@@ -69,6 +72,6 @@ public struct QuantState: Hashable, Sendable {
       object["nested_dtype"] = "float32"
       object["nested_offset"] = .number(Double(nestedOffset))
     }
-    return JSONNode.object(object).text(.line)
+    return JSONValue.object(object).text(.line)
   }
 }

@@ -1,3 +1,4 @@
+package import QPEFTJSON
 /// The llama architecture of GGUF told in Hugging Face's words: names, order of rows, `config.json`.
 package struct GGUFLlama {
   /// A tensor under its Hugging Face name.
@@ -23,7 +24,7 @@ package struct GGUFLlama {
   /// The tensors, in the order of the file.
   let weights: [Weight]
   /// `config.json` but for the number type.
-  package let config: JSONMembers
+  package let config: JSONObject
 
   /// Reads the metadata of `gguf`.
   package init(_ gguf: GGUFFile) throws(GGUFError) {
@@ -91,12 +92,12 @@ package struct GGUFLlama {
 
   private static func config(
     _ gguf: GGUFFile, hidden: Int, heads: Int, keyValueHeads: Int, head: Int
-  ) throws(GGUFError) -> JSONMembers {
+  ) throws(GGUFError) -> JSONObject {
     guard let embedding = gguf.entry("token_embd.weight") else {
       throw .missingTensor(file: gguf.path, tensor: "token_embd.weight")
     }
     let hasBias = { (name: String) in gguf.entry("blk.0.\(name).bias") != nil }
-    var config: JSONMembers = [
+    var config: JSONObject = [
       "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
       "hidden_size": .integer(hidden), "intermediate_size": .integer(try gguf.integer("llama.feed_forward_length")),
       "num_hidden_layers": .integer(try gguf.integer("llama.block_count")), "num_attention_heads": .integer(heads),
@@ -117,8 +118,8 @@ package struct GGUFLlama {
   }
 
   /// `generation_config.json`: where answers start and end.
-  static func generationConfig(_ gguf: GGUFFile) throws(GGUFError) -> JSONMembers {
-    var config: JSONMembers = [:]
+  static func generationConfig(_ gguf: GGUFFile) throws(GGUFError) -> JSONObject {
+    var config: JSONObject = [:]
     if let bos = try gguf.optionalInteger("tokenizer.ggml.bos_token_id") { config["bos_token_id"] = .integer(bos) }
     var ends: [Int] = []
     for key in ["eos", "eot"] {

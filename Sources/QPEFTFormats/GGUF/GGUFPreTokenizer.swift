@@ -1,8 +1,9 @@
+internal import QPEFTJSON
 /// How a text is cut before merging, by the name in `tokenizer.ggml.pre`, in the words of `tokenizer.json`.
 package struct GGUFPreTokenizer {
   /// `pre_tokenizer` and `normalizer`.
-  let steps: JSONNode
-  let normalizer: JSONNode
+  let steps: JSONValue
+  let normalizer: JSONValue
   /// Whether a whole word of the vocabulary is taken without merging.
   let ignoresMerges: Bool
   /// Whether a text starts with BOS when the metadata do not say.
@@ -28,14 +29,14 @@ package struct GGUFPreTokenizer {
   /// The steps for that name, if it is known.
   package init?(_ name: String) {
     guard let family = Family.allCases.first(where: { $0.names.contains(name) }) else { return nil }
-    func byteLevel(usesPattern: Bool) -> JSONNode {
+    func byteLevel(usesPattern: Bool) -> JSONValue {
       ["type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": .bool(usesPattern)]
     }
-    func split(digits: String) -> JSONNode {
+    func split(digits: String) -> JSONValue {
       let pattern =
         #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"# + digits
         + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-      let step: JSONNode = [
+      let step: JSONValue = [
         "type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated", "invert": false,
       ]
       return ["type": "Sequence", "pretokenizers": [step, byteLevel(usesPattern: false)]]

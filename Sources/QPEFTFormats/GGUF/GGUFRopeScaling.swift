@@ -1,10 +1,11 @@
 internal import Foundation
+internal import QPEFTJSON
 internal import QPEFTTensor
 
 /// Rotary scaling: GGUF tells it by keys or, for Llama 3, by a tensor of one factor for each frequency.
 enum GGUFRopeScaling {
   /// `rope_scaling` of `config.json`, or nil for none.
-  static func config(_ gguf: GGUFFile, head: Int) throws(GGUFError) -> JSONNode? {
+  static func config(_ gguf: GGUFFile, head: Int) throws(GGUFError) -> JSONValue? {
     let path = gguf.path
     let kind = try gguf.optionalString("llama.rope.scaling.type") ?? "none"
     if let entry = gguf.entry("rope_freqs.weight") {
@@ -26,7 +27,7 @@ enum GGUFRopeScaling {
 
   /// Llama 3's settings, from the factors that they make. All published models have 1, 4 and 8192; what is found is
   /// checked by making the factors again.
-  private static func llama3(_ gguf: GGUFFile, factors: [Float], head: Int) throws(GGUFError) -> JSONNode? {
+  private static func llama3(_ gguf: GGUFFile, factors: [Float], head: Int) throws(GGUFError) -> JSONValue? {
     let theta = try gguf.optionalNumber("llama.rope.freq_base") ?? 10_000
     let context = try gguf.optionalInteger("llama.rope.scaling.original_context_length") ?? 8192
     guard let factor = factors.max().map(Double.init), factors.count == head / 2, factor >= 1 else {

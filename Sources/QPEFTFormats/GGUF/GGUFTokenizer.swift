@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 /// Writes a Hugging Face tokenizer from the tokenizer metadata of a GGUF file (byte-level BPE).
 struct GGUFTokenizer {
   /// ggml's types of tokens that matter here.
@@ -8,7 +9,7 @@ struct GGUFTokenizer {
 
   /// `tokenizer.json` and `tokenizer_config.json`.
   let tokenizer: [UInt8]
-  let configuration: JSONMembers
+  let configuration: JSONObject
 
   /// Reads the metadata of `gguf`.
   init(_ gguf: GGUFFile) throws(GGUFError) {
@@ -35,7 +36,7 @@ struct GGUFTokenizer {
     let addsBOS = gguf.metadata["tokenizer.ggml.add_bos_token"]?.bool ?? split.addsBOS
     tokenizer = Self.json(tokens, kinds, merges, split: split, bos: addsBOS ? bos : nil)
 
-    var configuration: JSONMembers = [
+    var configuration: JSONObject = [
       "tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false,
       "model_max_length": .integer(try gguf.integer("llama.context_length")),
     ]
@@ -73,8 +74,8 @@ struct GGUFTokenizer {
   private static func json(
     _ tokens: [String], _ kinds: [Kind], _ merges: [String], split: GGUFPreTokenizer, bos: (id: Int, text: String)?
   ) -> [UInt8] {
-    func text(_ node: JSONNode) -> [UInt8] { node.bytes(.compact, keepsUnicode: true) }
-    var added: [JSONNode] = []
+    func text(_ node: JSONValue) -> [UInt8] { node.bytes(.compact, keepsUnicode: true) }
+    var added: [JSONValue] = []
     for (id, kind) in kinds.enumerated() where kind == .control || kind == .userDefined {
       added.append([
         "id": .integer(id), "content": .string(tokens[id]), "single_word": false, "lstrip": false, "rstrip": false,
@@ -105,16 +106,16 @@ struct GGUFTokenizer {
   }
 
   /// Puts the first token before a text, where the model asks for it.
-  private static func postProcessor(_ bos: (id: Int, text: String)?) -> JSONNode {
-    let bytes: JSONNode = ["type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true]
+  private static func postProcessor(_ bos: (id: Int, text: String)?) -> JSONValue {
+    let bytes: JSONValue = ["type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true]
     guard let bos else { return .null }
-    let special: JSONNode = ["SpecialToken": ["id": .string(bos.text), "type_id": 0]]
-    func sequence(_ id: String, _ type: Int) -> JSONNode {
+    let special: JSONValue = ["SpecialToken": ["id": .string(bos.text), "type_id": 0]]
+    func sequence(_ id: String, _ type: Int) -> JSONValue {
       ["Sequence": ["id": .string(id), "type_id": .integer(type)]]
     }
-    var tokens: JSONMembers = [:]
+    var tokens: JSONObject = [:]
     tokens[bos.text] = ["id": .string(bos.text), "ids": [.integer(bos.id)], "tokens": [.string(bos.text)]]
-    let template: JSONNode = [
+    let template: JSONValue = [
       "type": "TemplateProcessing", "single": [special, sequence("A", 0)],
       "pair": [special, sequence("A", 0), special, sequence("B", 1)], "special_tokens": .object(tokens),
     ]

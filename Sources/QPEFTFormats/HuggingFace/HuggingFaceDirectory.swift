@@ -1,4 +1,5 @@
 public import Foundation
+package import QPEFTJSON
 public import QPEFTTensor
 
 /// A model directory as huggingface's libraries write it: `config.json` and safetensors files, one or sharded with an index.
@@ -11,7 +12,7 @@ public struct HuggingFaceDirectory: WeightSource {
   /// The text of `config.json`.
   public let configData: Data
   /// The same, read.
-  package let config: JSONNode
+  package let config: JSONValue
   /// Names of all stored tensors, sorted.
   public let tensorNames: [String]
   private let files: [SafetensorsFile]
@@ -47,17 +48,17 @@ public struct HuggingFaceDirectory: WeightSource {
     tensorNames = locations.keys.sorted()
   }
 
-  private static func readConfig(_ path: String) throws -> (Data, JSONNode) {
+  private static func readConfig(_ path: String) throws -> (Data, JSONValue) {
     let file = path + "/config.json"
     guard FileManager.default.fileExists(atPath: file) else {
       throw CheckpointError.missingFile(path: file, remedy: "download it into the directory")
     }
     let data = try readSmallFile(file, limit: 1 << 24)
     do {
-      let config = try JSONNode(parsing: Array(data))
+      let config = try JSONValue(parsing: Array(data), repeatedNames: .refused)
       guard config.object != nil else { throw CheckpointError.json(path: file, problem: "is not a JSON object") }
       return (data, config)
-    } catch let error as JSONProblem { throw CheckpointError.json(path: file, problem: "\(error)") }
+    } catch let error as JSONError { throw CheckpointError.json(path: file, problem: "\(error)") }
   }
 
   private static func openShards(_ path: String, index: String) throws -> ([SafetensorsFile], [String: Location]) {

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import QPEFTJSON
 
 /// `model.safetensors.index.json`: which shard holds which tensor.
 struct ShardIndex {
@@ -9,15 +10,17 @@ struct ShardIndex {
 
   /// Reads the index at `path`.
   init(path: String) throws {
-    let json: JSONNode
-    do { json = try JSONNode(parsing: Array(readSmallFile(path))) } catch let error as JSONProblem {
+    let json: JSONValue
+    do { json = try JSONValue(parsing: Array(readSmallFile(path)), repeatedNames: .refused) } catch let error
+      as JSONError
+    {
       throw CheckpointError.json(path: path, problem: "\(error)")
     }
     guard let map = json["weight_map"]?.object else {
       throw CheckpointError.json(path: path, problem: "there is no object weight_map")
     }
-    for name in map.names {
-      guard let shard = map[name]?.string else {
+    for (name, value) in map.members {
+      guard let shard = value.string else {
         throw CheckpointError.json(path: path, problem: "the shard of \(name) is not a string")
       }
       guard Self.isSafe(shard) else { throw CheckpointError.unsafeShardName(index: path, shard: shard) }

@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 extension PEFTAdapterConfig {
   /// Keys that do not change what the adapter computes, or are null or empty in every file read here.
   private static let ignored: Set<String> = [
@@ -7,19 +8,19 @@ extension PEFTAdapterConfig {
 
   /// The text of `adapter_config.json` as PEFT up to 0.15 writes it: `json.dumps(..., indent=2, sort_keys=True)`.
   package var text: [UInt8] {
-    func targets(_ value: PEFTTargetModules?) -> JSONNode {
+    func targets(_ value: PEFTTargetModules?) -> JSONValue {
       switch value {
       case .names(let names): .array(names.map { .string($0) })
       case .pattern(let pattern): .string(pattern)
       case nil: .null
       }
     }
-    func number(_ value: Double) -> JSONNode { Int(exactly: value).map { .integer($0) } ?? .number(value) }
-    func optional(_ value: String?) -> JSONNode { value.map { .string($0) } ?? .null }
-    var ranks: JSONMembers = [:], alphas: JSONMembers = [:]
+    func number(_ value: Double) -> JSONValue { Int(exactly: value).map { .integer($0) } ?? .number(value) }
+    func optional(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
+    var ranks: JSONObject = [:], alphas: JSONObject = [:]
     for (name, rank) in self.ranks { ranks[name] = .integer(rank) }
     for (name, alpha) in self.alphas { alphas[name] = number(alpha) }
-    let members: JSONMembers = [
+    let members: JSONObject = [
       "alpha_pattern": .object(alphas), "auto_mapping": nil, "base_model_name_or_path": optional(baseModel),
       "bias": .string(bias), "corda_config": nil, "eva_config": nil, "exclude_modules": targets(excluded),
       "fan_in_fan_out": .bool(isFanInFanOut), "inference_mode": true, "init_lora_weights": true,
@@ -32,13 +33,15 @@ extension PEFTAdapterConfig {
       "target_modules": targets(self.targets), "task_type": optional(taskType), "trainable_token_indices": nil,
       "use_dora": .bool(usesDoRA), "use_rslora": .bool(usesRankStabilizedScale),
     ]
-    return JSONNode.object(members).bytes(.indented(sorted: true))
+    return JSONValue.object(members).bytes(.indented(sorted: true))
   }
 
   /// Reads `adapter_config.json`; `path` is the name in errors. Unknown keys are tolerated.
   package init(parsing bytes: [UInt8], path: String) throws(PEFTAdapterError) {
-    let json: JSONNode
-    do { json = try JSONNode(parsing: bytes) } catch { throw .json(path: path, problem: "\(error)") }
+    let json: JSONValue
+    do { json = try JSONValue(parsing: bytes, repeatedNames: .refused) } catch {
+      throw .json(path: path, problem: "\(error)")
+    }
     guard let object = json.object else { throw .json(path: path, problem: "is not a JSON object") }
     let reader = Reader(object: object, path: path)
     guard let method = try reader.string("peft_type") else {
@@ -62,14 +65,13 @@ extension PEFTAdapterConfig {
     ranks = try reader.map("rank_pattern") { $0.integer }
     alphas = try reader.map("alpha_pattern") { $0.number }
     layers = try reader.integers("layers_to_transform")
-    let known = JSONNode(parsingOrNull: text).object?.names ?? []
+    let known = JSONValue(parsingOrNull: text).object?.keys ?? []
     let read = Set(known).subtracting([
       "corda_config", "eva_config", "layer_replication", "layers_pattern", "megatron_config", "trainable_token_indices",
     ]).union(Self.ignored)
-    otherKeys = object.names.filter { name in
-      guard !read.contains(name), let value = object[name] else { return false }
-      return value != .null && value != .bool(false) && value != .object([:]) && value != .array([])
-    }
+    otherKeys = object.members.filter { name, value in
+      !read.contains(name) && ![.null, .bool(false), .object([:]), .array([])].contains(value)
+    }.map(\.key)
     // These ways to start change the base too; PEFT converts them on request and then writes `true` here.
     let start = object["init_lora_weights"]?.string ?? ""
     if ["pissa", "olora", "corda", "lora_ga"].contains(where: start.hasPrefix) {
@@ -78,18 +80,18 @@ extension PEFTAdapterConfig {
   }
 }
 
-extension JSONNode {
+extension JSONValue {
   /// The JSON of bytes that are known to be JSON; null if they are not.
-  fileprivate init(parsingOrNull bytes: [UInt8]) { self = (try? JSONNode(parsing: bytes)) ?? .null }
+  fileprivate init(parsingOrNull bytes: [UInt8]) { self = (try? JSONValue(parsing: bytes)) ?? .null }
 }
 
 /// Settings by key: nil where a key is missing or null, an error where it has another type.
 private struct Reader {
-  let object: JSONMembers
+  let object: JSONObject
   let path: String
 
   private func value<Value>(
-    _ key: String, _ kind: String, _ read: (JSONNode) -> Value?
+    _ key: String, _ kind: String, _ read: (JSONValue) -> Value?
   ) throws(PEFTAdapterError) -> Value? {
     guard let node = object[key], node != .null else { return nil }
     guard let value = read(node) else { throw .setting(path: path, key: key, problem: "is not \(kind)") }
@@ -119,19 +121,19 @@ private struct Reader {
     }
   }
 
-  func map<Value>(_ key: String, _ read: (JSONNode) -> Value?) throws(PEFTAdapterError) -> [String: Value] {
+  func map<Value>(_ key: String, _ read: (JSONValue) -> Value?) throws(PEFTAdapterError) -> [String: Value] {
     try value(key, "an object of numbers") { node in
       guard let members = node.object else { return nil }
       var map: [String: Value] = [:]
-      for name in members.names {
-        guard let value = members[name].flatMap(read) else { return nil }
+      for (name, member) in members.members {
+        guard let value = read(member) else { return nil }
         map[name] = value
       }
       return map
     } ?? [:]
   }
 
-  private static func all<Value>(_ nodes: [JSONNode]?, _ read: (JSONNode) -> Value?) -> [Value]? {
+  private static func all<Value>(_ nodes: [JSONValue]?, _ read: (JSONValue) -> Value?) -> [Value]? {
     guard let nodes else { return nil }
     let values = nodes.compactMap(read)
     return values.count == nodes.count ? values : nil

@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 internal import QPEFTQuantization
 internal import QPEFTTensor
 
@@ -8,15 +9,15 @@ extension QuantizationScheme {
 
 extension CheckpointQuantizer {
   /// The source's configuration with `quantization_config` and the type of what is not quantized.
-  func quantizedConfig(_ source: QuantizerSource, _ plan: QuantizerPlan) -> JSONMembers {
+  func quantizedConfig(_ source: QuantizerSource, _ plan: QuantizerPlan) -> JSONObject {
     var config = source.config
-    let type = JSONNode.string(mainType(plan).torchName)
+    let type = JSONValue.string(mainType(plan).torchName)
     // transformers 5 writes `dtype`, earlier versions `torch_dtype`; both read `torch_dtype`.
     if config["dtype"] != nil { config["dtype"] = type }
     if config["torch_dtype"] != nil || config["dtype"] == nil { config["torch_dtype"] = type }
     guard plan.quantizes else { return config }
     // A list of modules replaces transformers' own, which is the head alone.
-    let skipped: JSONNode =
+    let skipped: JSONValue =
       plan.keptModules.isEmpty ? .null : .array((["lm_head"] + plan.keptModules).map { .string($0) })
     config["quantization_config"] = [
       "_load_in_4bit": true, "_load_in_8bit": false, "bnb_4bit_compute_dtype": type,

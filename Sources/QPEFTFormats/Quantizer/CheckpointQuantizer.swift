@@ -1,4 +1,5 @@
 internal import Foundation
+internal import QPEFTJSON
 internal import QPEFTKernels
 public import QPEFTQuantization
 public import QPEFTTensor
@@ -126,11 +127,10 @@ public struct CheckpointQuantizer: Sendable {
   private func writeIndex(
     _ plan: QuantizerPlan, _ names: [String], tensorBytes: Int, to directory: OutputDirectory
   ) throws {
-    var map: JSONMembers = [:]
-    for (name, items) in zip(names, plan.shards) {
-      for tensor in items.flatMap(\.tensors) { map[tensor.name] = .string(name) }
+    let map = zip(names, plan.shards).flatMap { name, items in
+      items.flatMap(\.tensors).map { (key: $0.name, value: JSONValue.string(name)) }
     }
-    let index: JSONMembers = ["metadata": ["total_size": .integer(tensorBytes)], "weight_map": .object(map)]
+    let index: JSONObject = ["metadata": ["total_size": .integer(tensorBytes)], "weight_map": .object(JSONObject(map))]
     try OutputFile.write(QuantizerSource.text(index), to: directory.file(ShardIndex.fileName))
   }
 

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import QPEFTJSON
 internal import QPEFTTensor
 
 /// A checkpoint to quantize, wherever it comes from: weights under Hugging Face names, configuration, other files.
@@ -9,7 +10,7 @@ struct QuantizerSource {
     case bytes([UInt8])
   }
 
-  let config: JSONMembers
+  let config: JSONObject
   let weights: [SourceWeight]
   let files: [(name: String, content: File)]
   /// torch's name of the type that a 4-bit weight remembers, by weight; GGUF's blocks are decoded to float32.
@@ -32,7 +33,7 @@ struct QuantizerSource {
 
   private init(directory: HuggingFaceDirectory) throws {
     let states = directory.tensorNames.contains { $0.contains(".quant_state.") }
-    if states || !(directory.config["quantization_config"] ?? .null == .null) {
+    if states || directory.config["quantization_config"] != nil {
       throw QuantizerError.alreadyQuantized(
         source: directory.path,
         method: directory.config["quantization_config"]?["quant_method"]?.string ?? "bitsandbytes")
@@ -58,7 +59,7 @@ struct QuantizerSource {
   }
 
   /// JSON as the libraries write such files.
-  static func text(_ members: JSONMembers) -> [UInt8] {
-    JSONNode.object(members).bytes(.indented(sorted: true)) + [UInt8(ascii: "\n")]
+  static func text(_ members: JSONObject) -> [UInt8] {
+    JSONValue.object(members).bytes(.indented(sorted: true)) + [UInt8(ascii: "\n")]
   }
 }

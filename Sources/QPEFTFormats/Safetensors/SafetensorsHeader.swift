@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 /// The header of a safetensors file, checked against the size of the file. Nothing in it is believed before it is checked.
 struct SafetensorsHeader {
   var entries: [SafetensorsFile.Entry] = []
@@ -14,17 +15,17 @@ struct SafetensorsHeader {
     guard dataStart <= bytes.count else {
       throw .headerBeyondFile(file: file, bytes: Int(claimed), fileBytes: bytes.count)
     }
-    let json: JSONNode
-    do { json = try JSONNode(parsing: UnsafeRawBufferPointer(rebasing: bytes[8..<dataStart])) } catch {
-      if case .duplicateName(let name) = error { throw .duplicateTensor(file: file, tensor: name) }
+    let json: JSONValue
+    let header = UnsafeRawBufferPointer(rebasing: bytes[8..<dataStart]).bindMemory(to: UInt8.self)
+    do { json = try JSONValue(parsing: header, repeatedNames: .refused) } catch {
+      if let name = error.repeatedName { throw .duplicateTensor(file: file, tensor: name) }
       throw .headerNotJSON(file: file, problem: "\(error)")
     }
     guard let object = json.object else {
       throw .malformed(file: file, tensor: "header", problem: "is not a JSON object")
     }
     entries.reserveCapacity(object.count)
-    for name in object.names {
-      guard let value = object[name] else { continue }
+    for (name, value) in object.members {
       if name == "__metadata__" {
         metadata = try Self.metadata(value, file: file)
       } else {
@@ -37,13 +38,13 @@ struct SafetensorsHeader {
     try checkCoverage(from: dataStart, to: bytes.count, file: file)
   }
 
-  private static func metadata(_ value: JSONNode, file: String) throws(SafetensorsError) -> [String: String] {
+  private static func metadata(_ value: JSONValue, file: String) throws(SafetensorsError) -> [String: String] {
     guard let object = value.object else {
       throw .malformed(file: file, tensor: "__metadata__", problem: "is not a JSON object")
     }
     var metadata: [String: String] = [:]
-    for name in object.names {
-      guard let text = object[name]?.string else {
+    for (name, value) in object.members {
+      guard let text = value.string else {
         throw .malformed(file: file, tensor: "__metadata__", problem: "\(name) is not a string")
       }
       metadata[name] = text
@@ -52,7 +53,7 @@ struct SafetensorsHeader {
   }
 
   private static func entry(
-    _ name: String, _ value: JSONNode, dataStart: Int, end: Int, file: String
+    _ name: String, _ value: JSONValue, dataStart: Int, end: Int, file: String
   ) throws(SafetensorsError) -> SafetensorsFile.Entry {
     guard let typeName = value["dtype"]?.string else {
       throw .malformed(file: file, tensor: name, problem: "has no dtype")

@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 /// Writes a safetensors file tensor by tensor, in any order, without holding more than is being written.
 ///
 /// The header is planned first and its room kept free; data start at a multiple of 64 bytes and every tensor at a multiple
@@ -99,22 +100,23 @@ public final class SafetensorsWriter {
 
   /// The header's JSON; late tensors have the given lengths, or the longest planned.
   private static func header(_ plans: [Plan], _ metadata: [String: String], lengths: [String: Int]) -> [UInt8] {
-    var object = JSONMembers()
+    var members: [(key: String, value: JSONValue)] = []
     if !metadata.isEmpty {
-      var texts = JSONMembers()
+      var texts = JSONObject()
       for name in metadata.keys.sorted() { texts[name] = metadata[name].map { .string($0) } }
-      object["__metadata__"] = .object(texts)
+      members.append(("__metadata__", .object(texts)))
     }
     var offset = 0
     for plan in plans {
       let length = lengths[plan.name].flatMap { plan.isLate ? $0 : nil } ?? plan.byteCount
       let shape = plan.isLate ? [length] : plan.shape
-      object[plan.name] = [
+      let entry: JSONValue = [
         "dtype": .string(plan.type.rawValue), "shape": .array(shape.map { .integer($0) }),
         "data_offsets": [.integer(offset), .integer(offset + length)],
       ]
+      members.append((plan.name, entry))
       offset += length
     }
-    return JSONNode.object(object).bytes(.compact, keepsUnicode: true)
+    return JSONValue.object(JSONObject(members)).bytes(.compact, keepsUnicode: true)
   }
 }

@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 /// What a row of a dataset says.
 enum DatasetRow {
   case text(String)

@@ -1,3 +1,4 @@
+public import QPEFTJSON
 /// Turns the rows of one file into examples.
 struct ExampleBuilder {
   let chat: ChatTokenizer

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import QPEFTJSON
 
 /// The lines of a JSONL file, mapped and not copied.
 struct JSONLines {

@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 /// Finds what the assistant says in a rendered chat: by position, never by token id.
 ///
 /// The chat is rendered up to each answer, with the generation prompt, and up to its end; what the second has more than
@@ -63,7 +64,7 @@ struct TurnSpans {
   private func spanByStandIn(of index: Int, in whole: [UInt8]) -> Range<Int>? {
     guard var message = messages[index].object else { return nil }
     let standIn = "QPEFT\(whole.count)ANSWER"
-    message.set("content", to: .string(standIn))
+    message["content"] = .string(standIn)
     var changed = messages
     changed[index] = .object(message)
     guard let text = try? template.render(changed, tools: tools).text, let start = Text.find(standIn, in: text) else {

@@ -1,4 +1,5 @@
 public import Foundation
+public import QPEFTJSON
 
 /// A model's chat template: the Jinja text that turns messages into the text the model was trained on.
 ///

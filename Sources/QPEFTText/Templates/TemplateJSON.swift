@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 extension TemplateValue {
   /// As Python's `json.dumps(value, ensure_ascii=False)` writes it, which is what `tojson` is in transformers.
   ///
@@ -22,7 +23,7 @@ extension TemplateValue {
     case .float(let number):
       if number.isNaN { return "NaN" }
       return number.isInfinite ? (number < 0 ? "-Infinity" : "Infinity") : Self.text(of: number)
-    case .string(let text): return Self.jsonString(text, style.ascii)
+    case .string(let text): return JSONValue.quoted(text, keepsUnicode: !style.ascii)
     case .list(let items):
       var parts: [String] = []
       for item in items {
@@ -43,7 +44,7 @@ extension TemplateValue {
         default: return nil
         }
         guard let part = value.writeJSON(style, depth: depth + 1) else { return nil }
-        parts.append(Self.jsonString(name, style.ascii) + style.key + part)
+        parts.append(JSONValue.quoted(name, keepsUnicode: !style.ascii) + style.key + part)
       }
       return Self.bracketed(parts, "{", "}", style, depth)
     default: return nil
@@ -59,35 +60,5 @@ extension TemplateValue {
     let inner = "\n" + String(repeating: indent, count: depth + 1)
     return open + inner + parts.joined(separator: style.item + inner) + "\n"
       + String(repeating: indent, count: depth) + close
-  }
-
-  private static func jsonString(_ text: String, _ ascii: Bool) -> String {
-    var result = String.UnicodeScalarView()
-    func escape(_ unit: UInt32) {
-      let hex = String(unit, radix: 16)
-      result.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - hex.count) + hex).unicodeScalars)
-    }
-    result.append("\"")
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result.append(contentsOf: "\\\"".unicodeScalars)
-      case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
-      case "\n": result.append(contentsOf: "\\n".unicodeScalars)
-      case "\r": result.append(contentsOf: "\\r".unicodeScalars)
-      case "\t": result.append(contentsOf: "\\t".unicodeScalars)
-      case "\u{8}": result.append(contentsOf: "\\b".unicodeScalars)
-      case "\u{C}": result.append(contentsOf: "\\f".unicodeScalars)
-      default:
-        if scalar.value < 0x20 {
-          escape(scalar.value)
-        } else if ascii, scalar.value > 0x7E {
-          for unit in String(Character(scalar)).utf16 { escape(UInt32(unit)) }
-        } else {
-          result.append(scalar)
-        }
-      }
-    }
-    result.append("\"")
-    return String(result)
   }
 }

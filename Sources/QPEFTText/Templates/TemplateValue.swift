@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 /// A value inside of a template, with the meaning that Python gives it.
 indirect enum TemplateValue: Sendable {
   /// A name or member that does not exist; the text says which, for errors.

@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 /// One step on the way from tokens back to text.
 enum TokenDecoder: Sendable {
   case byteLevel

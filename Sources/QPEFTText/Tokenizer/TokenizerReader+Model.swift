@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 extension TokenizerReader {
   func bytePairModel(
     _ model: JSONValue, _ texts: TokenTexts, _ units: BytePairModel.Units

@@ -1,3 +1,4 @@
+internal import QPEFTJSON
 extension TokenizerReader {
   private func kind(_ value: JSONValue, _ part: String) throws(TokenizerError) -> String {
     guard let kind = value["type"]?.string else { throw malformed("'\(part)'", "has no type") }

@@ -1,4 +1,5 @@
 internal import Foundation
+public import QPEFTJSON
 
 extension Tokenizer {
   /// Reads a `tokenizer.json`.

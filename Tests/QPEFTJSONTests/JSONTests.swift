@@ -1,4 +1,4 @@
-import QPEFTText
+import QPEFTJSON
 import Testing
 
 @Suite("JSON") struct JSONTests {
@@ -50,5 +50,34 @@ import Testing
     ])
   func encoding(bytes: [UInt8]) {
     #expect(throws: JSONError.self) { try JSONValue(parsing: [0x22] + bytes + [0x22]) }
+  }
+
+  @Test(
+    "of a name that stands twice the last wins, or it is an error, in small objects and in large ones",
+    arguments: [0, 100])
+  func repeats(fill: Int) throws {
+    let members = (0..<fill).map { "\"\($0)\": 0, " }.joined()
+    let text = "{\"a\": 1, \(members)\"a\": 2}"
+    let object = try #require(try JSONValue(parsing: text).object)
+    #expect(object.count == fill + 1 && object["a"]?.integer == 2 && object.keys.first == "a")
+    #expect { try JSONValue(parsing: text, repeatedNames: .refused) } throws: {
+      ($0 as? JSONError)?.repeatedName == "a"
+    }
+  }
+
+  @Test("values are read and written as Python writes them")
+  func writes() throws {
+    let text = #"{"a": [1, -2.5, 1e-05, 1e+16, 100000.0, true, false, null], "b": {"c": "\u00fc\n\ud83c\udf31\u007f"}}"#
+    #expect(try JSONValue(parsing: text).text() == text)
+    let indented = "{\n  \"a\": [\n    1\n  ],\n  \"b\": {},\n  \"c\": []\n}"
+    #expect(try JSONValue(parsing: #"{"c":[],"b":{},"a":[1]}"#).text(.indented(sorted: true)) == indented)
+    #expect(try JSONValue(parsing: #"[ 1 , "ü" ]"#).text(.compact, keepsUnicode: true) == #"[1,"ü"]"#)
+    #expect(try JSONValue(parsing: "[NaN, -Infinity]").text() == "[NaN, -Infinity]")
+  }
+
+  @Test("whole numbers beyond 64 bits become floating point, not a trap")
+  func largeNumbers() throws {
+    #expect(try JSONValue(parsing: "123456789012345678901234567890") == .number(123456789012345678901234567890))
+    #expect(try JSONValue(parsing: "9223372036854775807").integer == Int.max)
   }
 }

@@ -1,4 +1,4 @@
-extension JSONNode {
+extension JSONValue {
   /// How JSON is written; each is what Python's `json.dumps` writes with some arguments.
   package enum Style: Sendable {
     /// `json.dumps(value)`: one line, `", "` and `": "`.
@@ -20,16 +20,21 @@ extension JSONNode {
     writer.write(self, level: 0)
     return writer.text
   }
+
+  /// A string as it stands in JSON, in quotes.
+  package static func quoted(_ text: String, keepsUnicode: Bool = true) -> String {
+    JSONValue.string(text).text(keepsUnicode: keepsUnicode)
+  }
 }
 
 private struct JSONWriter {
-  let style: JSONNode.Style
+  let style: JSONValue.Style
   let keepsUnicode: Bool
   var text: [UInt8] = []
 
   mutating func append(_ string: String) { text.append(contentsOf: string.utf8) }
 
-  mutating func write(_ value: JSONNode, level: Int) {
+  mutating func write(_ value: JSONValue, level: Int) {
     switch value {
     case .null: append("null")
     case .bool(let value): append(value ? "true" : "false")
@@ -39,14 +44,14 @@ private struct JSONWriter {
     case .array(let values):
       write("[", "]", values.count, level: level) { $0.write(values[$1], level: level + 1) }
     case .object(let object):
-      var names = object.names
+      var members = object.members
       if case .indented(sorted: true) = style {
-        names.sort { $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars) }
+        members.sort { $0.key.unicodeScalars.lexicographicallyPrecedes($1.key.unicodeScalars) }
       }
-      write("{", "}", names.count, level: level) { writer, index in
-        writer.write(names[index])
+      write("{", "}", members.count, level: level) { writer, index in
+        writer.write(members[index].key)
         if case .compact = writer.style { writer.append(":") } else { writer.append(": ") }
-        writer.write(object[names[index]] ?? .null, level: level + 1)
+        writer.write(members[index].value, level: level + 1)
       }
     }
   }

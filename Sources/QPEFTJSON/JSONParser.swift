@@ -1,37 +1,53 @@
 extension JSONValue {
-  /// Reads one JSON document (RFC 8259) from UTF-8 bytes; a byte order mark in front is skipped.
+  /// What becomes of a name that stands twice in one object.
+  public enum RepeatedNames: Sendable {
+    /// The last one wins, as in Python.
+    case lastWins
+    /// An error: a file that says two things is not to be trusted.
+    case refused
+  }
+
+  /// Reads one JSON document (RFC 8259) from UTF-8 bytes; a byte order mark in front is skipped; `NaN` and `Infinity` are
+  /// read, as Python writes them.
   ///
+  /// - Memory: proportional to the text; nothing is allocated on the word of a number in it.
   /// - Throws: ``JSONError`` with line and column: malformed JSON, invalid UTF-8, a lone surrogate in an escape,
   ///   more than 128 levels, or anything behind the document.
-  public init(parsing bytes: UnsafeBufferPointer<UInt8>) throws(JSONError) {
+  public init(
+    parsing bytes: UnsafeBufferPointer<UInt8>, repeatedNames: RepeatedNames = .lastWins
+  ) throws(JSONError) {
     if let position = UTF8Validation.firstInvalid(in: bytes) {
       throw JSONError("invalid UTF-8", at: position, in: bytes)
     }
-    var parser = JSONParser(bytes: bytes)
+    var parser = JSONParser(bytes: bytes, repeatedNames: repeatedNames)
     self = try parser.document()
   }
 
   /// Reads one JSON document from an array of UTF-8 bytes.
-  public init(parsing bytes: [UInt8]) throws(JSONError) {
+  public init(parsing bytes: [UInt8], repeatedNames: RepeatedNames = .lastWins) throws(JSONError) {
     let result = bytes.withUnsafeBufferPointer { buffer in
-      Result { () throws(JSONError) in try JSONValue(parsing: buffer) }
+      Result { () throws(JSONError) in try JSONValue(parsing: buffer, repeatedNames: repeatedNames) }
     }
     self = try result.get()
   }
 
   /// Reads one JSON document from text.
-  public init(parsing text: String) throws(JSONError) {
-    self = try JSONValue(parsing: Array(text.utf8))
+  public init(parsing text: String, repeatedNames: RepeatedNames = .lastWins) throws(JSONError) {
+    self = try JSONValue(parsing: Array(text.utf8), repeatedNames: repeatedNames)
   }
 }
 
 /// A recursive reader over bytes that are known to be valid UTF-8.
 struct JSONParser {
   let bytes: UnsafeBufferPointer<UInt8>
+  let repeatedNames: JSONValue.RepeatedNames
   var position = 0
   private static let deepest = 128
 
-  init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+  init(bytes: UnsafeBufferPointer<UInt8>, repeatedNames: JSONValue.RepeatedNames) {
+    self.bytes = bytes
+    self.repeatedNames = repeatedNames
+  }
 
   mutating func document() throws(JSONError) -> JSONValue {
     if bytes.count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF { position = 3 }
@@ -69,6 +85,8 @@ struct JSONParser {
     case UInt8(ascii: "t"): return try word("true", .bool(true))
     case UInt8(ascii: "f"): return try word("false", .bool(false))
     case UInt8(ascii: "n"): return try word("null", .null)
+    case UInt8(ascii: "N"): return try word("NaN", .number(.nan))
+    case UInt8(ascii: "I"): return try word("Infinity", .number(.infinity))
     default: return try number()
     }
   }
@@ -103,7 +121,7 @@ struct JSONParser {
       position += 1
       switch bytes[position - 1] {
       case UInt8(ascii: ","): skipSpace()
-      case UInt8(ascii: "}"): return .object(Self.withoutRepeats(members))
+      case UInt8(ascii: "}"): return .object(try object(of: members))
       default:
         position -= 1
         throw unexpected
@@ -111,11 +129,13 @@ struct JSONParser {
     }
   }
 
-  /// Small objects are checked for repeated keys; large ones (vocabularies) are left to their reader.
-  private static func withoutRepeats(_ members: [(key: String, value: JSONValue)]) -> JSONObject {
-    guard members.count > 1, members.count <= 64 else { return JSONObject(members) }
-    var object = JSONObject()
-    for (key, value) in members { object.set(key, to: value) }
+  private func object(of members: [(key: String, value: JSONValue)]) throws(JSONError) -> JSONObject {
+    guard repeatedNames == .refused else { return JSONObject(withoutRepeats: members) }
+    let object = JSONObject(members)
+    if let key = object.firstRepeatedKey {
+      let reason = "the name \"\(key)\" occurs twice in one object"
+      throw JSONError(reason, at: position, in: bytes, repeatedName: key)
+    }
     return object
   }
 
@@ -147,6 +167,9 @@ struct JSONParser {
     let start = position
     func digit(_ index: Int) -> Bool { index < bytes.count && bytes[index] >= 0x30 && bytes[index] <= 0x39 }
     if position < bytes.count, bytes[position] == UInt8(ascii: "-") { position += 1 }
+    if position > start, position < bytes.count, bytes[position] == UInt8(ascii: "I") {
+      return try word("Infinity", .number(-.infinity))
+    }
     guard digit(position) else { throw unexpected }
     if bytes[position] == UInt8(ascii: "0") {
       position += 1
@@ -216,7 +239,9 @@ struct JSONParser {
       case UInt8(ascii: "b"): text.append(0x08)
       case UInt8(ascii: "f"): text.append(0x0C)
       case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(escape)
-      case UInt8(ascii: "u"): UTF8Coding.append(try escapedScalar(), to: &text)
+      case UInt8(ascii: "u"):
+        guard let scalar = Unicode.Scalar(try escapedScalar()) else { throw unexpected }
+        text.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
       default:
         position -= 1
         throw unexpected

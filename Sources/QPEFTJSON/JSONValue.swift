@@ -3,11 +3,13 @@
 /// Foundation's reader is not used because tokenizer files hold hundreds of thousands of short strings that must load
 /// in a moment, because chat templates print objects in the order of the file, and because Swift compares strings by
 /// canonical equivalence, under which two different entries of a vocabulary could be one.
-public enum JSONValue: Sendable {
+public enum JSONValue: Hashable, Sendable {
+  /// `null`, `true` or `false`, a whole number that fits 64 bits, any other number.
   case null
   case bool(Bool)
   case integer(Int)
   case number(Double)
+  /// Text, a list, and named members.
   case string(String)
   case array([JSONValue])
   case object(JSONObject)
@@ -30,6 +32,14 @@ public enum JSONValue: Sendable {
   public var bool: Bool? { if case .bool(let flag) = self { flag } else { nil } }
   /// The integer, if it is one.
   public var integer: Int? { if case .integer(let number) = self { number } else { nil } }
+  /// Any number.
+  public var number: Double? {
+    switch self {
+    case .integer(let number): Double(number)
+    case .number(let number): number
+    default: nil
+    }
+  }
   /// The elements, if it is an array.
   public var array: [JSONValue]? { if case .array(let elements) = self { elements } else { nil } }
   /// The members, if it is an object.
@@ -44,35 +54,23 @@ public enum JSONValue: Sendable {
   }
 }
 
-/// The members of a JSON object in the order of the document.
-public struct JSONObject: Sendable {
-  /// Keys and values in order; a key that a document repeats stands here once, with its last value.
-  public private(set) var members: [(key: String, value: JSONValue)]
-
-  /// An object with the given members.
-  public init(_ members: [(key: String, value: JSONValue)] = []) { self.members = members }
-
-  /// The keys in order.
-  public var keys: [String] { members.map(\.key) }
-
-  /// The value of a key, compared byte by byte.
-  public subscript(key: String) -> JSONValue? {
-    members.last { $0.key.hasSameBytes(as: key) }?.value
-  }
-
-  /// Sets the value of a key in place, or appends it.
-  public mutating func set(_ key: String, to value: JSONValue) {
-    if let index = members.lastIndex(where: { $0.key.hasSameBytes(as: key) }) {
-      members[index].value = value
-    } else {
-      members.append((key, value))
-    }
-  }
-}
-
-extension String {
-  /// Equality of the UTF-8 bytes; `==` would take canonically equivalent texts for equal.
-  func hasSameBytes(as other: String) -> Bool {
-    utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+  ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
+{
+  /// Text.
+  public init(stringLiteral value: String) { self = .string(value) }
+  /// A whole number.
+  public init(integerLiteral value: Int) { self = .integer(value) }
+  /// A number.
+  public init(floatLiteral value: Double) { self = .number(value) }
+  /// `true` or `false`.
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// A list.
+  public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  /// `null`.
+  public init(nilLiteral: ()) { self = .null }
+  /// Members; a later one of the same name wins.
+  public init(dictionaryLiteral elements: (String, JSONValue)...) {
+    self = .object(JSONObject(withoutRepeats: elements.map { ($0.0, $0.1) }))
   }
 }
