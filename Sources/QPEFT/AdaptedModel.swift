@@ -14,7 +14,7 @@ public struct AdaptedModel {
   /// A trainer of the adapters on rows, for loops of your own.
   /// - Throws: `TrainingError`.
   public func trainer(
-    on rows: [TrainingRow], evaluation: [TrainingRow] = [], options: TrainingOptions = TrainingOptions(),
+    on rows: any RowSource, evaluation: any RowSource = [TrainingRow](), options: TrainingOptions = TrainingOptions(),
     loss: any TrainingLoss = CrossEntropyLoss(), optimizer: (any Optimizer)? = nil
   ) throws(TrainingError) -> Trainer {
     try Trainer(
@@ -26,7 +26,7 @@ public struct AdaptedModel {
   /// with `resumes` it goes on from the newest snapshot there.
   /// - Throws: `TrainingError`, and what reading a snapshot throws.
   public func train(
-    on rows: [TrainingRow], evaluation: [TrainingRow] = [], options: TrainingOptions = TrainingOptions(),
+    on rows: any RowSource, evaluation: any RowSource = [TrainingRow](), options: TrainingOptions = TrainingOptions(),
     output: String? = nil, resumes: Bool = false
   ) throws -> TrainingRun {
     let trainer = try trainer(on: rows, evaluation: evaluation, options: options)

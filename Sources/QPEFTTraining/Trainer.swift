@@ -14,7 +14,7 @@ public final class Trainer {
   /// What is trained.
   public let parameters: [Parameter]
   /// What it is trained on, and what it is evaluated on.
-  public let rows, evaluationRows: [TrainingRow]
+  public let rows, evaluationRows: any RowSource
   /// Settings of the run.
   public let options: TrainingOptions
   /// What is made small.
@@ -30,15 +30,16 @@ public final class Trainer {
   /// A run that has not begun.
   /// - Throws: `TrainingError` for options that make no sense, for no rows, and for a row without a trained token.
   public init(
-    model: any LanguageModel, parameters: [Parameter], rows: [TrainingRow], evaluationRows: [TrainingRow] = [],
-    options: TrainingOptions = TrainingOptions(), loss: any TrainingLoss = CrossEntropyLoss(),
+    model: any LanguageModel, parameters: [Parameter], rows: any RowSource,
+    evaluationRows: any RowSource = [TrainingRow](), options: TrainingOptions = TrainingOptions(),
+    loss: any TrainingLoss = CrossEntropyLoss(),
     optimizer: (any Optimizer)? = nil
   ) throws(TrainingError) {
     try options.validate()
     guard !parameters.isEmpty else { throw .noParameters }
     guard !rows.isEmpty else { throw .noRows }
-    try Self.check(rows, vocabulary: model.shape.vocabularySize)
-    try Self.check(evaluationRows, vocabulary: model.shape.vocabularySize)
+    try rows.check(vocabulary: model.shape.vocabularySize)
+    try evaluationRows.check(vocabulary: model.shape.vocabularySize)
     self.model = model
     self.parameters = parameters
     self.rows = rows
@@ -53,16 +54,6 @@ public final class Trainer {
     MemoryLedger.$current.withValue(ledger) { self.optimizer.prepare(for: parameters) }
   }
 
-  private static func check(_ rows: [TrainingRow], vocabulary: Int) throws(TrainingError) {
-    for (index, row) in rows.enumerated() {
-      let name = row.origin.isEmpty ? "row \(index + 1)" : row.origin
-      guard row.trainedCount > 0 else { throw .noTrainedTokens(row: name) }
-      if let token = row.ids.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
-        throw .tokenOutside(row: name, token: token, vocabulary: vocabulary)
-      }
-    }
-  }
-
   /// Optimizer steps of one pass over the rows; the last one takes what is left.
   public var stepsPerEpoch: Int { sampler.batchesPerEpoch }
 
@@ -75,10 +66,18 @@ public final class Trainer {
   }
 
   /// The batches of step number `step`, counted from 0: their gradients are summed for one update.
-  public func batches(ofStep step: Int) -> [TokenBatch] {
+  /// - Throws: `TrainingError.rowChanged` where a row can no longer be read.
+  public func batches(ofStep step: Int) throws(TrainingError) -> [TokenBatch] {
+    var batches: [TokenBatch] = []
+    for indices in rowIndices(ofStep: step) { batches.append(TokenBatch(try rows.rows(indices))) }
+    return batches
+  }
+
+  /// The rows of each batch of step number `step`.
+  private func rowIndices(ofStep step: Int) -> [[Int]] {
     let chosen = sampler.batch(step)
     return stride(from: 0, to: chosen.count, by: options.batchSize).map { start in
-      TokenBatch(chosen[start..<min(start + options.batchSize, chosen.count)].map { rows[$0] })
+      Array(chosen[start..<min(start + options.batchSize, chosen.count)])
     }
   }
 
@@ -89,7 +88,7 @@ public final class Trainer {
     let clock = ContinuousClock()
     let start = clock.now
     let step = completedSteps
-    let batches = batches(ofStep: step)
+    let batches = try batches(ofStep: step)
     let rate = learningRate(ofStep: step)
     let (loss, norm) = try update(batches, step: step, learningRate: rate)
     completedSteps += 1
@@ -136,23 +135,25 @@ public final class Trainer {
   /// Memory of the run at most: a dry run of the batches with the most tokens and with the most trained tokens.
   public func plan() -> MemoryPlan {
     let steps = min(totalSteps, stepsPerEpoch * (options.shuffles ? options.epochs : 1))
-    var batches: [TokenBatch] = []
-    func consider(_ batch: TokenBatch, at index: Int, _ size: (TokenBatch) -> [Int]) {
-      if batches.count <= index {
-        batches.append(batch)
-      } else if size(batches[index]).lexicographicallyPrecedes(size(batch)) {
-        batches[index] = batch
-      }
+    var longest: (indices: [Int], size: [Int]) = ([], [])
+    var mostTrained = longest
+    func consider(_ indices: [Int], _ size: [Int], _ best: inout (indices: [Int], size: [Int])) {
+      if best.size.lexicographicallyPrecedes(size) { best = (indices, size) }
     }
-    for batch in (completedSteps..<max(steps, completedSteps + 1)).lazy.flatMap(batches(ofStep:)) {
-      consider(batch, at: 0) { [$0.count, $0.trainedCount] }
-      consider(batch, at: 1) { [$0.trainedCount, $0.count] }
+    for indices in (completedSteps..<max(steps, completedSteps + 1)).lazy.flatMap(rowIndices(ofStep:)) {
+      let tokens = indices.reduce(0) { $0 + rows.length(at: $1) }
+      let trained = indices.reduce(0) { $0 + rows.trainedCount(at: $1) }
+      consider(indices, [tokens, trained], &longest)
+      consider(indices, [trained, tokens], &mostTrained)
     }
-    var plans = Set(batches).map(plan(batch:))
+    var plans = Set([longest.indices, mostTrained.indices]).map { plan(batch: TokenBatch(sizesOf: rows, at: $0)) }
     let evaluations = stride(from: 0, to: evaluationRows.count, by: options.batchSize).map {
-      TokenBatch(evaluationRows[$0..<min($0 + options.batchSize, evaluationRows.count)])
+      Array($0..<min($0 + options.batchSize, evaluationRows.count))
     }
-    if let longest = evaluations.max(by: { $0.count < $1.count }) { plans.append(planEvaluation(batch: longest)) }
+    func tokens(_ indices: [Int]) -> Int { indices.reduce(0) { $0 + evaluationRows.length(at: $1) } }
+    if let longest = evaluations.max(by: { tokens($0) < tokens($1) }) {
+      plans.append(planEvaluation(batch: TokenBatch(sizesOf: evaluationRows, at: longest)))
+    }
     return plans.max { $0.peak < $1.peak } ?? plan(batch: TokenBatch())
   }
 

@@ -8,6 +8,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case noTrainedTokens(row: String)
   /// A row without a prompt or without an answer, where answers are to be compared.
   case noAnswer(row: String)
+  /// A row that is no longer in its file as it was.
+  case rowChanged(row: String, reason: String)
   /// A token that the model does not know.
   case tokenOutside(row: String, token: Int32, vocabulary: Int)
   /// There is nothing to train.
@@ -47,6 +49,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .noRows: return "there are no rows to train on"
     case .noTrainedTokens(let row): return "\(row): no token of this row is trained"
     case .noAnswer(let row): return "\(row): there is no prompt with an answer to compare"
+    case .rowChanged(let row, let reason): return "\(row): the row is no longer what it was: \(reason)"
     case .tokenOutside(let row, let token, let vocabulary):
       return "\(row): token \(token) is outside the model's vocabulary of \(vocabulary)"
     case .noParameters: return "there are no parameters to train"
@@ -70,6 +73,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .noTrainedTokens:
       return "give the row an answer, raise the maximum length so that the answer is not cut off, or remove the row"
     case .noAnswer: return "give every row a prompt and a completion, or messages that end with the assistant's"
+    case .rowChanged: return "leave data files as they are while a run reads them; start again, or resume"
     case .tokenOutside: return "use the tokenizer that belongs to this model"
     case .noParameters: return "attach an adapter before training"
     case .notFinite(_, _, let snapshot?): return "lower the learning rate; the state before this step is in \(snapshot)"

@@ -71,8 +71,8 @@ public final class TrainingRun: AsyncSequence {
     work.append(trainer.completedSteps < trainer.totalSteps ? .step : .finish)
     return TrainingSummary(
       firstStep: trainer.completedSteps + 1, lastStep: trainer.totalSteps, stepsPerEpoch: trainer.stepsPerEpoch,
-      rows: trainer.rows.count, tokens: trainer.rows.reduce(0) { $0 + $1.ids.count },
-      trainedTokens: trainer.rows.reduce(0) { $0 + $1.trainedCount },
+      rows: trainer.rows.count, tokens: trainer.rows.tokenCount,
+      trainedTokens: trainer.rows.trainedCount,
       parameters: trainer.parameters.reduce(0) { $0 + $1.value.count }, plan: plan)
   }
 

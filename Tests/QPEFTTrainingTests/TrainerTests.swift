@@ -51,7 +51,7 @@ import Testing
     #expect(trainer.stepsPerEpoch == 3)
     #expect(trainer.totalSteps == 6)
     for epoch in 0..<2 {
-      let batches = (0..<3).map { trainer.batches(ofStep: 3 * epoch + $0) }
+      let batches = try (0..<3).map { try trainer.batches(ofStep: 3 * epoch + $0) }
       #expect(batches.map(\.count) == [2, 2, 2])
       #expect(batches.map { $0.map(\.segments.count) } == [[2, 2], [2, 2], [2, 1]])
       let seen = batches.joined().flatMap { batch in
@@ -59,7 +59,7 @@ import Testing
       }
       #expect(Set(seen) == Set(rows.map(\.ids)))
     }
-    #expect(trainer.batches(ofStep: 0) != trainer.batches(ofStep: 3))
+    #expect(try trainer.batches(ofStep: 0) != trainer.batches(ofStep: 3))
   }
 
   @Test(arguments: [true, false])

@@ -22,6 +22,16 @@ public struct TrainingRow: Hashable, Sendable {
 }
 
 extension TokenBatch {
+  /// Rows of these sizes side by side, for planning: what their tokens are does not matter there.
+  init(sizesOf rows: any RowSource, at indices: [Int]) {
+    self.init()
+    for index in indices {
+      let (length, trained) = (rows.length(at: index), rows.trainedCount(at: index))
+      append(
+        ids: Array(repeating: 0, count: length), isTrained: (0..<length).map { $0 >= length - trained })
+    }
+  }
+
   /// Rows side by side.
   public init(_ rows: some Sequence<TrainingRow>) {
     self.init()

@@ -24,13 +24,13 @@ public enum Evaluation {
   /// Goes through `rows`, `batchSize` at a time. `progress` hears how many are done.
   /// - Throws: `TrainingError.noRows`, and `CancellationError` if the task is cancelled.
   public static func run(
-    _ model: any LanguageModel, _ rows: [TrainingRow], batchSize: Int = 1,
+    _ model: any LanguageModel, _ rows: any RowSource, batchSize: Int = 1,
     loss: any TrainingLoss = CrossEntropyLoss(), progress: (Int) -> Void = { _ in }
   ) throws -> EvaluationResult {
     var (total, tokens, predicted) = (0.0, 0, 0)
     for start in stride(from: 0, to: rows.count, by: max(1, batchSize)) {
       try Task.checkCancellation()
-      let batch = TokenBatch(rows[start..<min(start + max(1, batchSize), rows.count)])
+      let batch = TokenBatch(try rows.rows(start..<min(start + max(1, batchSize), rows.count)))
       if batch.trainedCount > 0 {
         let context = LossContext(tape: Tape(isRecording: false), normalizer: 1, checkpointing: false)
         total += Double(loss(model, batch, context).value.scalar)

@@ -29,7 +29,7 @@ struct TrainerState: Codable {
     settings = trainer.options.settings
     settings.merge(trainer.optimizer.settings) { $1 }
     settings.merge(output.settings) { $1 }
-    data = Fingerprint(rows: trainer.rows).description
+    data = trainer.rows.fingerprint.description
     model = Fingerprint(model: trainer.model).description
   }
 
