@@ -55,7 +55,7 @@ import Testing
     // Gradients of the first step, with and without recomputation.
     let gradients = try Fixture.tensors(Fixture.path(folder + "/golden.safetensors"))
     for checkpointing in [false, true] {
-      let batch = trainer.batches(ofStep: 0)[0]
+      let batch = try trainer.batches(ofStep: 0)[0]
       let tape = Tape()
       let context = LossContext(
         tape: tape, normalizer: Double(batch.trainedCount), checkpointing: checkpointing)
