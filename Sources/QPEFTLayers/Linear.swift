@@ -39,6 +39,18 @@ public protocol LinearAdapter {
   var parameters: [Parameter] { get }
   /// The adapted layer's result for `x` [n, columns]: [n, rows].
   func callAsFunction(_ x: Variable, base: FrozenLinear) -> Variable
+  /// Rows `range` of the weight that the adapted layer has in effect, given the same rows of the frozen weight, decoded
+  /// ([range.count, columns]). Nil where no weight expresses the change: such an adapter cannot be merged.
+  func merged(_ rows: Tensor, at range: Range<Int>) -> Tensor?
+  /// The bias that the adapted layer has in effect, given the frozen one; nil for none.
+  func merged(bias: Tensor?) -> Tensor?
+}
+
+extension LinearAdapter {
+  /// Nil: an adapter that does not say how it is merged cannot be.
+  public func merged(_ rows: Tensor, at range: Range<Int>) -> Tensor? { nil }
+  /// The frozen bias, unchanged.
+  public func merged(bias: Tensor?) -> Tensor? { bias }
 }
 
 /// Decides which site gets which adapter; nil leaves the layer as it is.

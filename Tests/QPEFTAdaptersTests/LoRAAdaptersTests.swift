@@ -56,6 +56,22 @@ struct LoRAAdaptersTests {
     #expect(adapter(Variable(x, on: Tape(seed: 4)), base: base).value != inference)
   }
 
+  @Test func `are a weight of their own: the frozen rows and the update, in any pieces`() throws {
+    let adapter = LoRA(configuration(), at: site, seed: 1)
+    adapter.b.value = .uniform([6, 2], key: .init(seed: 9))
+    let rows = base.weight.rows([0, 1, 2, 3, 4, 5])
+    var pieces: [Float] = []
+    for range in [0..<1, 1..<4, 4..<6] {
+      pieces += try #require(adapter.merged(rows.rows(range), at: range)).elements
+    }
+    let x = Tensor.uniform([3, 4], key: .init(seed: 2))
+    let merged = x.timesTransposed(Tensor([6, 4], pieces))
+    let adapted = adapter(Variable(x, on: Tape(isRecording: false)), base: base).value
+    for (found, wanted) in zip(merged.elements, adapted.elements) { #expect(abs(found - wanted) < 1e-4) }
+    let bias = adapter.merged(bias: Tensor?.none)
+    #expect(bias == nil)
+  }
+
   @Test func `scale by the root of the rank with rsLoRA`() {
     #expect(configuration { $0.rank = 16 }.scale == 2)
     #expect(

@@ -1,7 +1,7 @@
 public import QPEFTAutodiff
 internal import QPEFTKernels
 public import QPEFTLayers
-internal import QPEFTTensor
+public import QPEFTTensor
 
 /// Settings of LoRA; the names in files are peft's.
 public struct LoRAConfiguration: Hashable, Sendable {
@@ -66,6 +66,13 @@ public struct LoRA: LinearAdapter {
     return x.multiplied(
       by: base.weight, bias: base.bias, lowRank: Variable(a, on: x.tape), Variable(b, on: x.tape), scale: scale,
       droppedOut: x.dropout(dropout, site: dropoutSite))
+  }
+
+  /// `W + scale · B · A`, row by row.
+  public func merged(_ rows: Tensor, at range: Range<Int>) -> Tensor? {
+    var merged = rows
+    merged.addProduct(b.value.rows(range), a.value, scale: scale)
+    return merged
   }
 }
 

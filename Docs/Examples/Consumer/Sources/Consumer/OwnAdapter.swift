@@ -14,6 +14,18 @@ struct OutputGate: LinearAdapter {
     let y = base(x)
     return x.tape.apply(RowGate(), [y, Variable(gate, on: x.tape)])
   }
+
+  /// Every row of the weight is multiplied as its output is.
+  func merged(_ rows: Tensor, at range: Range<Int>) -> Tensor? {
+    var rows = rows
+    let width = rows.shape.columns
+    rows.withMutableElements { rows in
+      gate.value.withElements { gate in
+        for index in rows.indices { rows[index] *= 1 + gate[range.lowerBound + index / width] }
+      }
+    }
+    return rows
+  }
 }
 
 /// `y · (1 + g)`, column by column: `y` [n, d], `g` [1, d].
