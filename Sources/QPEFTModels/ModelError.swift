@@ -1,3 +1,5 @@
+public import Foundation
+
 /// A checkpoint that is not a model this build can run.
 public enum ModelError: Error, Equatable, CustomStringConvertible {
   /// `config.json` does not say what is needed.
@@ -13,11 +15,29 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .configuration(let key, let problem): "config.json: \(key): \(problem)"
-    case .unsupportedArchitecture(let name, let supported):
-      "architecture \(name) is not supported; supported: \(supported.joined(separator: ", "))"
+    case .unsupportedArchitecture(let name, _):
+      "architecture \(name) is not supported"
     case .unsupportedRopeScaling(let kind):
-      "config.json: rope scaling \(kind) is not supported; supported: linear, llama3"
+      "config.json: rope scaling \(kind) is not supported"
     case .shape(let tensor, let expected, let found): "\(tensor) has shape \(found), config.json says \(expected)"
     }
   }
+
+  /// What the reader can do about it.
+  public var remedy: String {
+    switch self {
+    case .configuration: "use the config.json that belongs to the model"
+    case .unsupportedArchitecture(_, let supported):
+      "use a model of the architectures \(supported.joined(separator: ", "))"
+    case .unsupportedRopeScaling: "use a model with the rope scaling linear or llama3, or none"
+    case .shape: "use weights and config.json of one model"
+    }
+  }
+}
+
+extension ModelError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
 }

@@ -44,18 +44,3 @@ public struct QuantizationScheme: Hashable, Codable, Sendable {
     return (count + 1) / 2 + scales
   }
 }
-
-/// A scheme that cannot be.
-public enum QuantizationError: Error, Equatable, CustomStringConvertible {
-  /// Not a block size that bitsandbytes knows.
-  case blockSize(Int)
-
-  /// The failure in a sentence.
-  public var description: String {
-    switch self {
-    case .blockSize(let size):
-      "block size \(size) is not possible; choose one of "
-        + QuantizationScheme.blockSizes.map { "\($0)" }.joined(separator: ", ")
-    }
-  }
-}

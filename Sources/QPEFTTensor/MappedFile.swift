@@ -1,24 +1,5 @@
 internal import Foundation
 
-/// A file that could not be mapped.
-public enum MappedFileError: Error, Equatable, CustomStringConvertible {
-  /// The file cannot be opened; `reason` is the system's word for why.
-  case cannotOpen(path: String, reason: String)
-  /// It opened, but is not a regular file.
-  case notAFile(path: String)
-  /// The system refuses to map it.
-  case cannotMap(path: String, reason: String)
-
-  /// The failure in a sentence.
-  public var description: String {
-    switch self {
-    case .cannotOpen(let path, let reason): "cannot open \(path): \(reason)"
-    case .notAFile(let path): "\(path) is not a regular file"
-    case .cannotMap(let path, let reason): "cannot map \(path): \(reason)"
-    }
-  }
-}
-
 /// A file's bytes in memory, read-only, brought in page by page as they are used.
 ///
 /// `@unchecked Sendable`: the bytes are mapped read-only for the life of the object.

@@ -1,3 +1,5 @@
+public import Foundation
+
 /// A run that cannot start or go on.
 public enum TrainingError: Error, Equatable, CustomStringConvertible {
   /// A setting that makes no sense.
@@ -85,4 +87,11 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .cannotWrite: return "free space on the disk or choose a directory that you may write to"
     }
   }
+}
+
+extension TrainingError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
 }

@@ -144,7 +144,7 @@ import Testing
         _ = try CheckpointQuantizer(source: fixture("gguf/types.gguf"), output: directory + "/out").run()
         Issue.record("quantized")
       } catch let error as GGUFError {
-        #expect("\(error)".contains("none") && "\(error)".contains("llama"))
+        #expect(error.description.contains("none") && error.remedy.contains("llama"))
       }
       #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
     }

@@ -82,7 +82,7 @@ import Testing
         _ = try HuggingFaceDirectory(path: path)
         Issue.record("opened")
       } catch let error as CheckpointError {
-        #expect("\(error)".contains("model-00003-of-00003.safetensors") && "\(error)".contains("download"))
+        #expect(error.description.contains("model-00003-of-00003.safetensors") && error.remedy.contains("download"))
       }
     }
   }

@@ -63,7 +63,7 @@ import Testing
         _ = try PEFTAdapterDirectory(path: path)
         Issue.record("read")
       } catch let error as PEFTAdapterError {
-        #expect("\(error)".contains("adapter_model.safetensors") && "\(error)".contains("bin"))
+        #expect(error.description.contains("adapter_model.safetensors") && error.remedy.contains("bin"))
       }
     }
   }

@@ -1,4 +1,4 @@
-internal import Foundation
+public import Foundation
 
 /// A file or directory that cannot be written or read.
 public enum FileError: Error, Equatable, CustomStringConvertible {
@@ -13,15 +13,26 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
   /// A file that should be small is not.
   case tooLarge(path: String, bytes: Int, limit: Int)
 
-  /// The failure in a sentence, with a remedy where there is one.
+  /// The failure in a sentence.
   public var description: String {
     switch self {
-    case .diskFull(let path): "\(path): the disk is full; free some space and run again"
+    case .diskFull(let path): "\(path): the disk is full"
     case .notEnoughSpace(let path, let needed, let available):
-      "\(path): needs \(needed) bytes, the disk has \(available) free; free some space or choose another disk"
+      "\(path): needs \(needed) bytes, the disk has \(available) free"
     case .system(let action, let path, let reason): "cannot \(action) \(path): \(reason)"
-    case .outputNotEmpty(let path): "\(path) exists and is not empty; name a new directory or remove it first"
+    case .outputNotEmpty(let path): "\(path) exists and is not empty"
     case .tooLarge(let path, let bytes, let limit): "\(path) has \(bytes) bytes, the limit is \(limit)"
+    }
+  }
+
+  /// What the reader can do about it.
+  public var remedy: String {
+    switch self {
+    case .diskFull: "free some space and run again"
+    case .notEnoughSpace: "free some space or choose another disk"
+    case .system: "check the path, your permissions and the space on the disk"
+    case .outputNotEmpty: "name a new directory or remove it first"
+    case .tooLarge: "check that it is the file you mean"
     }
   }
 
@@ -30,4 +41,11 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
     if errno == ENOSPC || errno == EDQUOT { return .diskFull(path: path) }
     return .system(action: action, path: path, reason: String(cString: strerror(errno)))
   }
+}
+
+extension FileError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
 }

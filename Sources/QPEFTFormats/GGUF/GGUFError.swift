@@ -1,3 +1,5 @@
+public import Foundation
+
 /// A GGUF file that cannot be used. `file` is the path as it was given.
 public enum GGUFError: Error, Equatable, CustomStringConvertible {
   /// The first bytes are not GGUF's.
@@ -25,28 +27,47 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
   /// A tokenizer that is not converted.
   case unsupportedTokenizer(file: String, tokenizer: String, supported: [String])
 
-  /// The failure in a sentence, with a remedy where there is one.
+  /// The failure in a sentence.
   public var description: String {
     switch self {
     case .notGGUF(let file): "\(file) is not a GGUF file"
     case .version(let file, let version):
-      "\(file): GGUF version \(version) is not read, only 2 and 3 in little-endian order; convert the model again"
-    case .truncated(let file, let part): "\(file) ends inside \(part); the file is cut off, download it again"
+      "\(file): GGUF version \(version) is not read, only 2 and 3 in little-endian order"
+    case .truncated(let file, let part): "\(file) ends inside \(part): the file is cut off"
     case .impossibleCount(let file, let part, let count): "\(file) claims \(count) \(part), more than it can hold"
     case .metadata(let file, let key, let problem): "\(file): metadata \(key): \(problem)"
     case .missingKey(let file, let key): "\(file): the metadata \(key) is missing"
     case .tensor(let file, let tensor, let problem): "\(file): \(tensor): \(problem)"
     case .unsupportedType(let file, let tensor, let type):
-      "\(file): \(tensor) has the type \(type), which is not decoded; supported: "
-        + GGUFType.allCases.map(\.name).joined(separator: ", ")
+      "\(file): \(tensor) has the type \(type), which is not decoded"
     case .missingTensor(let file, let tensor): "\(file): there is no tensor \(tensor)"
-    case .unsupportedArchitecture(let file, let architecture, let supported):
-      "\(file): architecture \(architecture) is not supported; supported: \(supported.joined(separator: ", "))"
+    case .unsupportedArchitecture(let file, let architecture, _):
+      "\(file): architecture \(architecture) is not supported"
     case .unsupportedFeature(let file, let feature):
-      "\(file): \(feature) is not supported; use the model's Hugging Face directory"
-    case .unsupportedTokenizer(let file, let tokenizer, let supported):
-      "\(file): tokenizer \(tokenizer) is not converted; supported: \(supported.joined(separator: ", ")); "
-        + "use the model's Hugging Face directory"
+      "\(file): \(feature) is not supported"
+    case .unsupportedTokenizer(let file, let tokenizer, _):
+      "\(file): tokenizer \(tokenizer) is not converted"
     }
   }
+
+  /// What the reader can do about it.
+  public var remedy: String {
+    switch self {
+    case .version: "convert the model again"
+    case .unsupportedType: "use a file with the types \(GGUFType.allCases.map(\.name).joined(separator: ", "))"
+    case .unsupportedArchitecture(_, _, let supported):
+      "use a model of the architectures \(supported.joined(separator: ", "))"
+    case .unsupportedFeature: "use the model's Hugging Face directory"
+    case .unsupportedTokenizer(_, _, let supported):
+      "use the model's Hugging Face directory, or one of the tokenizers \(supported.joined(separator: ", "))"
+    default: "download the file again; it is damaged or not what its name says"
+    }
+  }
+}
+
+extension GGUFError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
 }

@@ -1,3 +1,5 @@
+public import Foundation
+
 /// A checkpoint directory that cannot be used.
 public enum CheckpointError: Error, Equatable, CustomStringConvertible {
   /// There is no such directory.
@@ -19,24 +21,43 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
   /// The parts of a quantized tensor do not fit together.
   case quantization(tensor: String, problem: String)
 
-  /// The failure in a sentence, with a remedy where there is one.
+  /// The failure in a sentence.
   public var description: String {
     switch self {
     case .notADirectory(let path):
-      path.hasSuffix(".gguf")
-        ? "\(path) is not a model directory; make one of it with qpeft quantize"
-        : "\(path) is not a directory; name the directory that holds config.json"
-    case .missingFile(let path, let remedy): "\(path) is missing; \(remedy)"
+      "\(path) is not a model directory"
+    case .missingFile(let path, _): "\(path) is missing"
     case .json(let path, let problem): "\(path): \(problem)"
     case .unsafeShardName(let index, let shard):
-      "\(index): the shard name \"\(shard)\" leaves the directory; this checkpoint is not to be trusted"
+      "\(index): the shard name \"\(shard)\" leaves the directory"
     case .missingShard(let path, let index):
-      "\(path) is missing, though \(index) names it; download the missing file into the directory"
+      "\(path) is missing, though \(index) names it"
     case .tensorNotInShard(let tensor, let shard):
-      "\(shard) has no tensor \(tensor), though the index says so; download both files again"
+      "\(shard) has no tensor \(tensor), though the index says so"
     case .missingTensor(let tensor, let directory): "\(directory): there is no tensor \(tensor)"
     case .unsuitable(let tensor, let problem): "\(tensor): \(problem)"
     case .quantization(let tensor, let problem): "\(tensor): \(problem)"
     }
   }
+
+  /// What the reader can do about it.
+  public var remedy: String {
+    switch self {
+    case .notADirectory(let path):
+      path.hasSuffix(".gguf")
+        ? "make a model directory of it with qpeft quantize" : "name the directory that holds config.json"
+    case .missingFile(_, let remedy): remedy
+    case .unsafeShardName: "do not use this checkpoint; it is not to be trusted"
+    case .missingShard: "download the missing file into the directory"
+    case .tensorNotInShard: "download both files again"
+    default: "download the checkpoint again, or save it again with its library"
+    }
+  }
+}
+
+extension CheckpointError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
 }

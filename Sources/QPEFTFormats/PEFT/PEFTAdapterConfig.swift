@@ -1,3 +1,5 @@
+public import Foundation
+
 /// The layers that an adapter is on, as PEFT's `target_modules` tells.
 public enum PEFTTargetModules: Hashable, Sendable {
   /// Names, or ends of names, of modules.
@@ -64,12 +66,27 @@ public enum PEFTAdapterError: Error, Equatable, CustomStringConvertible {
   /// A setting is missing or has another type than it should.
   case setting(path: String, key: String, problem: String)
 
-  /// The failure in a sentence, with a remedy where there is one.
+  /// The failure in a sentence.
   public var description: String {
     switch self {
-    case .missingFile(let path, let remedy): "\(path) is missing; \(remedy)"
+    case .missingFile(let path, _): "\(path) is missing"
     case .json(let path, let problem): "\(path): \(problem)"
     case .setting(let path, let key, let problem): "\(path): \(key) \(problem)"
     }
   }
+
+  /// What the reader can do about it.
+  public var remedy: String {
+    switch self {
+    case .missingFile(_, let remedy): remedy
+    case .json, .setting: "use an adapter that PEFT saved, or save it again"
+    }
+  }
+}
+
+extension PEFTAdapterError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
 }

@@ -1,3 +1,5 @@
+public import Foundation
+
 /// A checkpoint that cannot be quantized as asked.
 public enum QuantizerError: Error, Equatable, CustomStringConvertible {
   /// The source has 4-bit or other quantized weights.
@@ -11,18 +13,36 @@ public enum QuantizerError: Error, Equatable, CustomStringConvertible {
   /// A weight that has no float type.
   case unsupportedType(tensor: String, type: String)
 
-  /// The failure in a sentence, with a remedy where there is one.
+  /// The failure in a sentence.
   public var description: String {
     switch self {
     case .alreadyQuantized(let source, let method):
-      "\(source) is already quantized (\(method)); name the original model"
+      "\(source) is already quantized (\(method))"
     case .nothingToQuantize(let source):
       "\(source) has no matrices of linear layers under the name \"layers\" that could be quantized"
     case .keepMatchesNothing(let pattern):
-      "no tensor's name matches \"\(pattern)\"; patterns are parts of a name, or globs such as *.down_proj.weight"
-    case .notFinite(let tensor): "\(tensor) holds NaN or infinity; the checkpoint is damaged"
+      "no tensor's name matches \"\(pattern)\""
+    case .notFinite(let tensor): "\(tensor) holds NaN or infinity"
     case .unsupportedType(let tensor, let type):
-      "\(tensor) has the type \(type); only F32, F16 and BF16 weights are quantized"
+      "\(tensor) has the type \(type), which is not quantized"
     }
   }
+
+  /// What the reader can do about it.
+  public var remedy: String {
+    switch self {
+    case .alreadyQuantized: "name the original model"
+    case .nothingToQuantize: "name a model of a supported architecture"
+    case .keepMatchesNothing: "patterns are parts of a name, or globs such as *.down_proj.weight"
+    case .notFinite: "download the checkpoint again; it is damaged"
+    case .unsupportedType: "use a checkpoint in F32, F16 or BF16"
+    }
+  }
+}
+
+extension QuantizerError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
 }

@@ -1,3 +1,5 @@
+public import Foundation
+
 /// A safetensors file that cannot be trusted, named with the tensor where it fails. `file` is the path as it was given.
 public enum SafetensorsError: Error, Equatable, CustomStringConvertible {
   /// Fewer than the eight bytes that say how long the header is.
@@ -27,14 +29,14 @@ public enum SafetensorsError: Error, Equatable, CustomStringConvertible {
   /// The file has no tensor of that name.
   case missingTensor(file: String, tensor: String)
 
-  /// The failure in a sentence, with a remedy where there is one.
+  /// The failure in a sentence.
   public var description: String {
     switch self {
-    case .noHeader(let file, let bytes): "\(file): \(bytes) bytes are no safetensors file; download it again"
+    case .noHeader(let file, let bytes): "\(file): \(bytes) bytes are no safetensors file"
     case .headerTooLarge(let file, let bytes, let limit):
-      "\(file): claims a header of \(bytes) bytes, the limit is \(limit); this is not a safetensors file"
+      "\(file): claims a header of \(bytes) bytes, the limit is \(limit)"
     case .headerBeyondFile(let file, let bytes, let fileBytes):
-      "\(file): claims a header of \(bytes) bytes but has \(fileBytes) in all; the file is cut off, download it again"
+      "\(file): claims a header of \(bytes) bytes but has \(fileBytes) in all: the file is cut off"
     case .headerNotJSON(let file, let problem): "\(file): the header is not JSON: \(problem)"
     case .malformed(let file, let tensor, let problem): "\(file): \(tensor): \(problem)"
     case .duplicateTensor(let file, let tensor): "\(file): \(tensor) occurs twice in the header"
@@ -44,12 +46,28 @@ public enum SafetensorsError: Error, Equatable, CustomStringConvertible {
     case .byteCount(let file, let tensor, let expected, let found):
       "\(file): \(tensor): its type and shape need \(expected) bytes, its offsets hold \(found)"
     case .beyondFile(let file, let tensor, let end, let dataBytes):
-      "\(file): \(tensor) ends at byte \(end) of the data, of which there are \(dataBytes); "
-        + "the file is cut off, download it again"
+      "\(file): \(tensor) ends at byte \(end) of the data, of which there are \(dataBytes): "
+        + "the file is cut off"
     case .overlap(let file, let tensor, let other): "\(file): \(tensor) and \(other) share bytes"
     case .unclaimedBytes(let file, let before, let bytes):
       "\(file): \(bytes) bytes \(before.map { "before \($0)" } ?? "at the end") belong to no tensor"
     case .missingTensor(let file, let tensor): "\(file): there is no tensor \(tensor)"
     }
   }
+
+  /// What the reader can do about it.
+  public var remedy: String {
+    switch self {
+    case .headerTooLarge: "name a safetensors file; this is none"
+    case .missingTensor: "use the file of this model"
+    default: "download the file again; it is damaged or not what its name says"
+    }
+  }
+}
+
+extension SafetensorsError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
 }

@@ -1,3 +1,5 @@
+public import Foundation
+
 /// Why a dataset cannot be used; each case names the file, the line where there is one, and what to do.
 public enum DatasetError: Error, Equatable, CustomStringConvertible {
   /// The file cannot be read.
@@ -65,19 +67,26 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
   /// What to do about it.
   public var remedy: String {
     switch self {
-    case .unreadable: "Check the path and its permissions."
-    case .invalidUTF8: "Save the file as UTF-8."
-    case .malformedJSON: "Write one JSON object per line, with line breaks in texts as \\n."
+    case .unreadable: "check the path and its permissions"
+    case .invalidUTF8: "save the file as UTF-8"
+    case .malformedJSON: "write one JSON object per line, with line breaks in texts as \\n"
     case .notAnObject, .unknownFields:
-      "A row has \"text\", or \"prompt\" and \"completion\", or \"instruction\" and \"output\", or \"messages\" with roles "
-        + "and contents, or \"conversations\"."
-    case .wrongType, .missingField, .emptyField: "Correct the row or remove it."
+      "write rows with \"text\", or \"prompt\" and \"completion\", or \"instruction\" and \"output\", or \"messages\" with roles "
+        + "and contents, or \"conversations\""
+    case .wrongType, .missingField, .emptyField: "correct the row or remove it"
     case .noChatTemplate:
-      "Use an instruct model, put a chat_template.jinja beside it, or write rows with \"prompt\" and \"completion\"."
+      "use an instruct model, put a chat_template.jinja beside it, or write rows with \"prompt\" and \"completion\""
     case .template(_, _, let error): error.remedy
-    case .turnNotFound: "Mark the answers in the template with {% generation %}, or train on all tokens."
-    case .nothingTrained: "Raise --max-length, or correct or remove the row."
-    case .empty: "Write one JSON object per line."
+    case .turnNotFound: "mark the answers in the template with {% generation %}, or train on all tokens"
+    case .nothingTrained: "raise --max-length, or correct or remove the row"
+    case .empty: "write one JSON object per line"
     }
   }
+}
+
+extension DatasetError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
 }

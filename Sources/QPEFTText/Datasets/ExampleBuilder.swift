@@ -1,4 +1,4 @@
-public import QPEFTJSON
+internal import QPEFTJSON
 /// Turns the rows of one file into examples.
 struct ExampleBuilder {
   let chat: ChatTokenizer

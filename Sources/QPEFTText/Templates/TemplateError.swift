@@ -1,3 +1,5 @@
+public import Foundation
+
 /// Why a chat template cannot be read or rendered, and where.
 public struct TemplateError: Error, Equatable, CustomStringConvertible {
   /// What kind of failure it is.
@@ -29,9 +31,9 @@ public struct TemplateError: Error, Equatable, CustomStringConvertible {
   /// What to do about it.
   public var remedy: String {
     switch kind {
-    case .syntax: "Check chat_template.jinja, or chat_template in tokenizer_config.json."
-    case .evaluation: "Check that the messages have the fields that the template reads."
-    case .raised: "Change the messages as the template asks."
+    case .syntax: "check chat_template.jinja, or chat_template in tokenizer_config.json"
+    case .evaluation: "check that the messages have the fields that the template reads"
+    case .raised: "change the messages as the template asks"
     }
   }
 
@@ -47,4 +49,11 @@ public struct TemplateError: Error, Equatable, CustomStringConvertible {
 struct TemplatePlace: Sendable, Equatable {
   var line = 1
   var column = 1
+}
+
+extension TemplateError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
 }

@@ -1,3 +1,5 @@
+public import Foundation
+
 /// Why a tokenizer cannot be read or does not fit; each case names the thing.
 public enum TokenizerError: Error, Equatable, CustomStringConvertible {
   /// A file that cannot be read.
@@ -40,14 +42,21 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
   /// What to do about it.
   public var remedy: String {
     switch self {
-    case .unreadable: "Check the path and its permissions."
+    case .unreadable: "check the path and its permissions"
     case .malformedJSON, .malformed, .mergeOutsideVocabulary:
-      "Fetch the tokenizer files of the model again; they must come from one and the same model."
+      "fetch the tokenizer files of the model again; they must come from one and the same model"
     case .unsupported, .unsupportedPattern:
-      "Convert the tokenizer to one of the kinds in Docs/Text.md, or use a model that has one."
+      "convert the tokenizer to one of the kinds in Docs/Text.md, or use a model that has one"
     case .vocabularyMismatch, .unknownSpecialToken:
-      "Use the tokenizer files that belong to this model, or the model that belongs to this tokenizer."
-    case .missingFile: "Copy it from the model's original directory."
+      "use the tokenizer files that belong to this model, or the model that belongs to this tokenizer"
+    case .missingFile: "copy it from the model's original directory"
     }
   }
+}
+
+extension TokenizerError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
 }

@@ -1,0 +1,29 @@
+public import Foundation
+
+/// A scheme that cannot be.
+public enum QuantizationError: Error, Equatable, CustomStringConvertible {
+  /// Not a block size that bitsandbytes knows.
+  case blockSize(Int)
+
+  /// The failure in a sentence.
+  public var description: String {
+    switch self {
+    case .blockSize(let size):
+      "block size \(size) is not possible"
+    }
+  }
+
+  /// What the reader can do about it.
+  public var remedy: String {
+    switch self {
+    case .blockSize: "choose one of \(QuantizationScheme.blockSizes.map { "\($0)" }.joined(separator: ", "))"
+    }
+  }
+}
+
+extension QuantizationError: LocalizedError {
+  /// The failure in a sentence.
+  public var errorDescription: String? { description }
+  /// What the reader can do about it.
+  public var recoverySuggestion: String? { remedy }
+}
