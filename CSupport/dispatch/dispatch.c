@@ -10,12 +10,16 @@ static const qp_kernel_set *const sets[] = {
 #if defined(__x86_64__)
     &qp_kernels_avx512,
     &qp_kernels_avx2,
+#elif defined(__aarch64__)
+    &qp_kernels_neon,
 #endif
     &qp_kernels_reference,
 };
 
 static _Atomic(const qp_kernel_set *) active;
 static _Thread_local const qp_kernel_set *override;
+
+const qp_kernel_set *qp_built_kernels(size_t index) { return index < sizeof sets / sizeof *sets ? sets[index] : NULL; }
 
 static const qp_kernel_set *supported_set(size_t index) {
   for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)

@@ -91,10 +91,12 @@ enum { QP_ADAM_GRADIENT_SCALE, QP_ADAM_DECAY, QP_ADAM_BETA1_REST, QP_ADAM_BETA2,
        QP_ADAM_INVERSE_ROOT, QP_ADAM_EPS, QP_ADAM_COUNT };
 
 const qp_kernel_set *qp_kernels(void);  // the set in use
+const qp_kernel_set *qp_built_kernels(size_t index);  // of this build, supported or not, best first; NULL past the end
 
 extern const qp_kernel_set qp_kernels_reference;
 extern const qp_kernel_set qp_kernels_avx2;
 extern const qp_kernel_set qp_kernels_avx512;
+extern const qp_kernel_set qp_kernels_neon;
 
 /// scale(b) of a QP_Q4 matrix.
 #pragma clang fp contract(off)

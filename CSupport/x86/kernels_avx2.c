@@ -7,7 +7,7 @@
 
 #define NAME(x) x##_avx2
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
-#include "x86/elementwise.h"
+#include "leaves/elementwise.h"
 #pragma clang attribute pop
 
 const qp_kernel_set qp_kernels_avx2 = {
@@ -26,6 +26,6 @@ const qp_kernel_set qp_kernels_avx2 = {
     .few_columns = qp_few_columns_avx2,
     .decode_q4 = qp_decode_q4_avx2,
     .decode_f16 = qp_decode_f16_avx2,
-#include "x86/elementwise_fields.h"
+#include "leaves/elementwise_fields.h"
 };
 #endif

@@ -1,36 +1,8 @@
-/// Bytes of 4-bit codes, for both sets: transposing them, and the scales of a run of rows. Include after the target pragma.
+/// Bytes of 4-bit codes, for both sets: transposing them. Include after the target pragma.
 #ifndef QP_Q4_BYTES_H
 #define QP_Q4_BYTES_H
 
-#include "dispatch/kernel_set.h"
-
-/// Where the scales of a matrix are, with the divisions taken out.
-typedef struct {
-  const qp_matrix *w;
-  unsigned block_shift, nested_shift;
-} qp_scales;
-
-static inline unsigned qp_shift(size_t power) { return (unsigned)__builtin_ctzll(power); }
-
-static inline qp_scales qp_scales_of(const qp_matrix *w) {
-  return (qp_scales){w, qp_shift(w->block), w->absmax ? 0 : qp_shift(w->nested_block)};
-}
-
-/// The scale of the element `index` of the flattened matrix; nested_block must be a power of two.
-static inline float qp_scale_at(const qp_scales *s, size_t index) {
-  const qp_matrix *w = s->w;
-  size_t b = index >> s->block_shift;
-  if (w->absmax) return w->absmax[b];
-  float scaled = w->nested_map[w->absmax_codes[b]] * w->nested_absmax[b >> s->nested_shift];
-  __asm__("" : "+x"(scaled));  // rounded here: no fused multiply and add
-  return scaled + w->nested_offset;
-}
-
-/// Rows start on whole 32s, so that every run of 32 columns from a multiple of 32 lies in one block.
-static inline int qp_aligned_q4(const qp_matrix *w) {
-  return w->storage == QP_Q4 && w->columns % 32 == 0 &&
-         (w->absmax || (w->nested_block & (w->nested_block - 1)) == 0);
-}
+#include "leaves/q4_scales.h"
 
 /// rows[i] byte j -> columns[j] byte i.
 static inline void qp_transpose_bytes(__m128i columns[16], const __m128i rows[16]) {

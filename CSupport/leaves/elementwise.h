@@ -27,8 +27,8 @@ static inline float NAME(exp)(float x) {
   p = p * r + 0.5f;
   p = p * (r * r) + r;
   p = p + 1.0f;
-  int32_t e = bits - 0x4b400000, half = e >> 1;
-  int32_t a = (half + 127) << 23, b = (e - half + 127) << 23;
+  int32_t e = bits - 0x4b400000, half = e >> 1;  // of a NaN anything: the polynomial is NaN already
+  uint32_t a = (uint32_t)(half + 127) << 23, b = (uint32_t)(e - half + 127) << 23;
   float fa, fb;
   memcpy(&fa, &a, 4);
   memcpy(&fb, &b, 4);

@@ -1,0 +1,227 @@
+/// Everything of the public header that uses threads: the same bits with 1, 2 and 3 of them, and right where the leaves' tests
+/// do not already say so (products, attention).
+#include "check.h"
+
+enum { MOST = 8 };
+
+/// Output arrays of one call, compared between thread counts.
+typedef struct {
+  size_t count, bytes[MOST];
+  const void *start[MOST];
+  void *now[MOST], *first[MOST];
+} outputs;
+
+static void add_output(outputs *o, const void *start, size_t bytes) {
+  o->start[o->count] = start, o->bytes[o->count] = bytes, o->now[o->count] = room(bytes), o->first[o->count] = room(bytes);
+  o->count++;
+}
+
+/// Scratch of the size asked for, to the byte.
+static void *scratch_of(size_t bytes) {
+  bytes = (bytes + 63) / 64 * 64;
+  void *memory = aligned_alloc(64, bytes ? bytes : 64);
+  if (!memory) abort();
+  return memory;
+}
+
+#define WITH_THREADS(o, body)                                                                                        \
+  for (size_t threads = 1; threads <= 3; threads++) {                                                                \
+    qp_set_thread_count(threads);                                                                                    \
+    for (size_t i = 0; i < (o).count; i++) memcpy((o).now[i], (o).start[i], (o).bytes[i]);                           \
+    body;                                                                                                            \
+    for (size_t i = 0; i < (o).count; i++) {                                                                         \
+      if (threads == 1) memcpy((o).first[i], (o).now[i], (o).bytes[i]);                                              \
+      same("threads change the result", (o).now[i], (o).first[i], (o).bytes[i]);                                     \
+    }                                                                                                                \
+  }
+
+static void product(test_matrix *w, size_t n, int transposed) {
+  size_t rows = w->view.rows, columns = w->view.columns;
+  size_t inputs = transposed ? rows : columns, results = n * (transposed ? columns : rows);
+  at("%s %zu x %zu, %zu tokens, transposed %d", w->storage, rows, columns, n, transposed);
+  float *x = random_floats(n * inputs, 1);
+  double *exact = room_doubles(results), *bound = room_doubles(results);
+  for (size_t i = 0; i < results; i++) {
+    size_t t = i / (results / n), o = i % (results / n);
+    for (size_t k = 0; k < inputs; k++) {
+      double term = (double)x[t * inputs + k] * w->dense[transposed ? k * columns + o : o * columns + k];
+      exact[i] += term, bound[i] += (double)(inputs + 3) * EPS * fabs(term);
+    }
+  }
+  outputs o = {0};
+  add_output(&o, random_floats(results, 1), results * sizeof(float));
+  void *scratch = scratch_of(transposed ? qp_matmul_transposed_scratch_bytes(&w->view, n) : qp_matmul_scratch_bytes(&w->view, n));
+  WITH_THREADS(o, if (transposed) qp_matmul_transposed(o.now[0], x, &w->view, n, 0, scratch);
+               else qp_matmul(o.now[0], x, &w->view, n, 0, scratch));
+  free(scratch);
+  within("product", o.now[0], exact, bound, results);
+}
+
+static void products(void) {
+  static const size_t shapes[][2] = {{33, 31}, {300, 64}, {70, 288}}, tokens[] = {1, 3, 9, 29};
+  for (int storage = 0; storage < STORAGES; storage++)
+    for (size_t s = 0; s < 3; s++)
+      for (size_t t = 0; t < 4; t++)
+        for (int transposed = 0; transposed < 2; transposed++) {
+          test_matrix w = matrix_of(storage, shapes[s][0], shapes[s][1]);
+          product(&w, tokens[t], transposed);
+          clear();
+        }
+  test_matrix w = matrix_of(3, 40, 64);
+  product(&w, 600, 0);  // more tokens than are packed at a time
+  product(&w, 600, 1);
+  clear();
+}
+
+typedef struct {
+  size_t rows, heads, kv_heads, head, segment_count;
+  qp_segment segments[3];
+  float scale;
+} attention_case;
+
+/// Attention as its formula has it, in double; gradients too if dout.
+static void plain_attention(const attention_case *a, const float *q, const float *k, const float *v, const float *dout,
+                            double *out, double *dq, double *dk, double *dv) {
+  size_t group = a->heads / a->kv_heads, head = a->head;
+  for (size_t i = 0; i < a->segment_count; i++)
+    for (size_t j = 0; j < a->segments[i].query_count; j++)
+      for (size_t h = 0; h < a->heads; h++) {
+        const qp_segment *s = &a->segments[i];
+        size_t keys = s->key_count - s->query_count + j + 1, row = ((s->query_start + j) * a->heads + h) * head;
+        double *p = room_doubles(keys), total = 0, delta = 0;
+#define KEY(c) (((s->key_start + (c)) * a->kv_heads + h / group) * head)
+        for (size_t c = 0; c < keys; c++) {
+          for (size_t e = 0; e < head; e++) p[c] += (double)q[row + e] * k[KEY(c) + e];
+          total += p[c] = exp(p[c] * a->scale);
+        }
+        for (size_t c = 0; c < keys; c++) {
+          p[c] /= total;
+          for (size_t e = 0; e < head; e++) out[row + e] += p[c] * v[KEY(c) + e];
+        }
+        for (size_t e = 0; e < head; e++) delta += out[row + e] * dout[row + e];
+        for (size_t c = 0; c < keys; c++) {
+          double dp = 0;
+          for (size_t e = 0; e < head; e++) dp += (double)dout[row + e] * v[KEY(c) + e];
+          double ds = p[c] * (dp - delta) * a->scale;
+          for (size_t e = 0; e < head; e++) {
+            dq[row + e] += ds * k[KEY(c) + e];
+            dk[KEY(c) + e] += ds * q[row + e];
+            dv[KEY(c) + e] += p[c] * dout[row + e];
+          }
+        }
+#undef KEY
+      }
+}
+
+static void attention(const attention_case *a) {
+  size_t size = a->rows * a->heads * a->head, kv = a->rows * a->kv_heads * a->head, head = a->head;
+  at("attention, %zu rows, %zu/%zu heads of %zu", a->rows, a->heads, a->kv_heads, head);
+  float *q = random_floats(size, 1), *k = random_floats(kv, 1), *v = random_floats(kv, 1), *dout = random_floats(size, 1);
+  double *out = room_doubles(size), *dq = room_doubles(size), *dk = room_doubles(kv), *dv = room_doubles(kv);
+  plain_attention(a, q, k, v, dout, out, dq, dk, dv);
+
+  // A score is off by (head + 2) roundings of a sum of at most `head`, an exponential by that and a few of its own, a weight p
+  // by twice as much, relatively; sums over keys add one rounding a key.
+  double weight = 2 * EPS * ((double)((head + 2) * head) * a->scale + 8), keys = (double)a->rows;
+  double *bound = room_doubles(size);
+  for (size_t i = 0; i < size; i++) bound[i] = weight + EPS * keys;
+  outputs o = {0};
+  add_output(&o, room(size * sizeof(float)), size * sizeof(float));
+  add_output(&o, room(a->heads * a->rows * sizeof(float)), a->heads * a->rows * sizeof(float));
+  void *scratch = scratch_of(qp_attention_scratch_bytes(a->heads, a->kv_heads, head));
+  WITH_THREADS(o, qp_attention(o.now[0], o.now[1], q, k, v, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads,
+                               head, a->scale, scratch));
+  free(scratch);
+  within("out", o.now[0], out, bound, size);
+
+  // |dp - delta| <= 2 head; ds carries p's error, and that of dp and delta; dq sums over keys with p's sum 1, dk and dv over
+  // the queries of the group.
+  double slope = 2 * (double)head * a->scale, error = slope * (weight + EPS * keys) + 4 * EPS * (double)(head * head) * a->scale;
+  double queries = (double)(a->rows * a->heads / a->kv_heads);
+  double *key_bound = room_doubles(kv), *value_bound = room_doubles(kv);
+  for (size_t i = 0; i < size; i++) bound[i] = 2 * error;
+  for (size_t i = 0; i < kv; i++) key_bound[i] = 2 * queries * error, value_bound[i] = queries * (weight + EPS * queries);
+  outputs b = {0};
+  add_output(&b, room(size * sizeof(float)), size * sizeof(float));
+  add_output(&b, room(kv * sizeof(float)), kv * sizeof(float));
+  add_output(&b, room(kv * sizeof(float)), kv * sizeof(float));
+  scratch = scratch_of(qp_attention_backward_scratch_bytes(a->rows, a->heads, a->kv_heads, head));
+  WITH_THREADS(b, qp_attention_backward(b.now[0], b.now[1], b.now[2], dout, o.now[0], o.now[1], q, k, v, a->segments,
+                                        a->segment_count, a->rows, a->heads, a->kv_heads, head, a->scale, scratch));
+  free(scratch);
+  within("dq", b.now[0], dq, bound, size);
+  within("dk", b.now[1], dk, key_bound, kv);
+  within("dv", b.now[2], dv, value_bound, kv);
+  clear();
+}
+
+static void layers(void) {
+  size_t n = 37, d = 577;
+  at("norms, %zu x %zu", n, d);
+  float *x = random_floats(n * d, 1), *w = random_floats(d, 1), *dy = random_floats(n * d, 1), *inverse = room_floats(n);
+  float *y = room_floats(n * d);
+  outputs o = {0};
+  add_output(&o, x, n * d * sizeof(float)), add_output(&o, x, n * sizeof(float));
+  WITH_THREADS(o, qp_rms_norm(o.now[0], o.now[1], x, w, 1e-5f, n, d));
+  qp_rms_norm(y, inverse, x, w, 1e-5f, n, d);
+  outputs b = {0};
+  add_output(&b, x, n * d * sizeof(float)), add_output(&b, w, d * sizeof(float));
+  WITH_THREADS(b, qp_rms_norm_backward(b.now[0], b.now[1], dy, x, inverse, w, n, d, 1));
+  at("gated units and cross entropy");
+  outputs g = {0};
+  add_output(&g, x, n * d * sizeof(float)), add_output(&g, x, n * d * sizeof(float)), add_output(&g, x, n * d * sizeof(float));
+  WITH_THREADS(g, qp_swiglu(g.now[0], x, dy, n * d); qp_swiglu_backward(g.now[1], g.now[2], dy, x, y, n * d));
+  int32_t *labels = room(n * sizeof(int32_t));
+  for (size_t i = 0; i < n; i++) labels[i] = (int32_t)(next() % d);
+  outputs c = {0};
+  add_output(&c, x, n * d * sizeof(float)), add_output(&c, x, n * sizeof(float)), add_output(&c, x, n * sizeof(int32_t));
+  WITH_THREADS(c, qp_cross_entropy(c.now[0], c.now[1], c.now[2], labels, 0.25f, n, d, 1));
+  at("rotation");
+  float *cosine = random_floats(d * 4, 1), *sine = random_floats(d * 4, 1);
+  outputs r = {0};
+  add_output(&r, x, n * 8 * 8 * sizeof(float));
+  WITH_THREADS(r, qp_rotate(r.now[0], cosine, sine, labels, n, 8, 8, 0));
+  clear();
+}
+
+static void codecs_and_vectors(void) {
+  size_t count = 50003, bytes = count * sizeof(float);
+  at("%zu numbers", count);
+  float *x = random_floats(count, 1), *z = random_floats(count, 1);
+  outputs q = {0};
+  add_output(&q, x, (count + 1) / 2), add_output(&q, x, (count + 63) / 64 * sizeof(float)), add_output(&q, x, count);
+  add_output(&q, x, (count + 255) / 256 * sizeof(float));
+  WITH_THREADS(q, qp_q4_quantize(q.now[0], q.now[1], x, QP_F32, count, 64, QP_NF4);
+               qp_dynamic8_quantize(q.now[2], q.now[3], x, count, 256));
+  outputs v = {0};
+  for (int i = 0; i < 4; i++) add_output(&v, z, bytes);
+  add_output(&v, z, bytes), add_output(&v, z, sizeof(double));
+  WITH_THREADS(v, qp_add(v.now[0], x, z, count); qp_axpy(v.now[0], x, 0.3f, count); qp_scale(v.now[0], 0.7f, count);
+               qp_multiply(v.now[1], x, z, count); qp_dropout(v.now[2], x, 0.5f, 1, 2, 3, count);
+               qp_uniform(v.now[3], 4, 5, 6, count); qp_add_row(v.now[4], x, 83, 602); qp_sum_rows(v.now[4], x, 83, 602);
+               *(double *)v.now[5] = qp_dot(x, z, count) + qp_sum_of_squares(x, count));
+  outputs a = {0};
+  for (int i = 0; i < 3; i++) add_output(&a, q.now[1], (count / 64) * sizeof(float));
+  WITH_THREADS(a, qp_adamw(a.now[0], a.now[1], a.now[2], x, 1, 1e-3f, 0.9f, 0.99f, 1e-8f, 0.1f, 3, count / 64));
+  test_matrix w = matrix_of(5, 401, 131);
+  int32_t ids[] = {400, 0, 7, 7, 1, 399};
+  outputs d = {0};
+  add_output(&d, w.dense, 401 * 131 * sizeof(float)), add_output(&d, w.dense, 6 * 131 * sizeof(float));
+  WITH_THREADS(d, qp_matrix_decode(d.now[0], &w.view, 0, 401 * 131); qp_gather_rows(d.now[1], &w.view, ids, 6));
+  same("decoded matrix", d.now[0], w.dense, 401 * 131 * sizeof(float));
+  at("sgemm");
+  outputs g = {0};
+  add_output(&g, z, 200 * 210 * sizeof(float));
+  WITH_THREADS(g, qp_sgemm(0, 1, 200, 210, 70, 2, x, 70, z, 70, 0.5f, g.now[0], 210));
+  clear();
+}
+
+void test_drivers(void) {
+  products();
+  attention(&(attention_case){.rows = 120, .heads = 6, .kv_heads = 2, .head = 16, .segment_count = 1, .scale = 0.25f,
+                              .segments = {{0, 120, 0, 120}}});
+  attention(&(attention_case){.rows = 61, .heads = 4, .kv_heads = 4, .head = 20, .segment_count = 3, .scale = 0.2f,
+                              .segments = {{0, 1, 0, 1}, {1, 7, 1, 7}, {8, 53, 8, 53}}});
+  layers();
+  codecs_and_vectors();
+}

@@ -1,0 +1,136 @@
+/// The tile product, packers and the leaves for few tokens.
+#include "check.h"
+
+static const size_t ragged[][2] = {{16, 32}, {33, 31}, {50, 38}, {37, 96}, {70, 320}};
+enum { SHAPES = sizeof ragged / sizeof *ragged };
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+static void tiles(const qp_kernel_set *set) {
+  static const size_t depths[] = {1, 2, 7, 31, 256};
+  size_t mr = set->mr, nr = set->nr, ldc = nr + 3;
+  for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
+    for (size_t m = 1; m <= mr; m++)
+      for (size_t n = 1; n <= nr; n += n + 3 < nr || n == nr ? 3 : nr - n)
+        for (int accumulate = 0; accumulate < 2; accumulate++) {
+          size_t kc = depths[d];
+          at("gemm_tile %zu x %zu x %zu, accumulate %d", m, n, kc, accumulate);
+          float *a = random_floats(kc * mr, 1), *b = random_floats(kc * nr, 1);
+          // Exactly the memory of the tile: nothing past its last row and column.
+          size_t size = (m - 1) * ldc + n;
+          float *c = random_floats(size, 1), *before = copy_of(c, size * sizeof(float));
+          double *exact = room_doubles(size), *bound = room_doubles(size);
+          for (size_t i = 0; i < size; i++) exact[i] = before[i];  // between the rows nothing changes
+          for (size_t i = 0; i < m; i++)
+            for (size_t j = 0; j < n; j++) {
+              double sum = accumulate ? before[i * ldc + j] : 0, sizes = fabs(sum);
+              for (size_t k = 0; k < kc; k++) {
+                double term = (double)a[k * mr + i] * b[k * nr + j];
+                sum += term, sizes += fabs(term);
+              }
+              exact[i * ldc + j] = sum, bound[i * ldc + j] = (double)(kc + 2) * EPS * sizes;
+            }
+          set->gemm_tile(c, ldc, a, b, kc, m, n, accumulate);
+          within("product", c, exact, bound, size);
+          clear();
+        }
+}
+
+static void packers(const qp_kernel_set *set) {
+  const size_t widths[] = {set->mr, set->nr};
+  for (size_t w = 0; w < 2; w++)
+    for (size_t valid = 1; valid <= widths[w]; valid++)
+      for (size_t kc = 1; kc < 41; kc += 5) {
+        size_t width = widths[w], ld = kc + 2, wide = valid + 1;
+        at("pack %zu of %zu, depth %zu", valid, width, kc);
+        float *rows = random_floats((valid - 1) * ld + kc, 1), *columns = random_floats((kc - 1) * wide + valid, 1);
+        float *found = room_floats(kc * width), *expected = room_floats(kc * width);
+        for (size_t k = 0; k < kc; k++)
+          for (size_t i = 0; i < width; i++) expected[k * width + i] = i < valid ? rows[i * ld + k] : 0;
+        set->pack_transposed(found, rows, ld, valid, width, kc);
+        same("pack_transposed", found, expected, kc * width * sizeof(float));
+        for (size_t k = 0; k < kc; k++)
+          for (size_t i = 0; i < width; i++) expected[k * width + i] = i < valid ? columns[k * wide + i] : 0;
+        set->pack_straight(found, columns, wide, valid, width, kc);
+        same("pack_straight", found, expected, kc * width * sizeof(float));
+        clear();
+      }
+}
+
+static void weight_panels(const qp_kernel_set *set) {
+  size_t nr = set->nr;
+  for (int storage = 0; storage < STORAGES; storage++)
+    for (size_t s = 0; s < SHAPES; s++) {
+      size_t rows = ragged[s][0], columns = ragged[s][1];
+      test_matrix w = matrix_of(storage, rows, columns);
+      at("%s %zu x %zu", w.storage, rows, columns);
+      float *found = room_floats(QP_KC * nr), *expected = room_floats(QP_KC * nr);
+      for (size_t row = 0; row < rows; row += nr)
+        for (size_t column = 0; column < columns; column += QP_KC) {
+          size_t valid = least(rows - row, nr), kc = least(columns - column, QP_KC);
+          for (size_t k = 0; k < kc; k++)
+            for (size_t i = 0; i < nr; i++)
+              expected[k * nr + i] = i < valid ? w.dense[(row + i) * columns + column + k] : 0;
+          set->pack_weight_rows(found, &w.view, row, valid, column, kc);
+          for (size_t i = 0; i < kc * nr; i++) found[i] += 0.0f;  // the padding may be a negative zero
+          for (size_t i = 0; i < kc * nr; i++) expected[i] += 0.0f;
+          same("pack_weight_rows", found, expected, kc * nr * sizeof(float));
+        }
+      for (size_t row = 0; row < rows; row += QP_KC)
+        for (size_t column = 0; column < columns; column += nr) {
+          size_t kc = least(rows - row, QP_KC), valid = least(columns - column, nr);
+          for (size_t k = 0; k < kc; k++)
+            for (size_t i = 0; i < nr; i++)
+              expected[k * nr + i] = i < valid ? w.dense[(row + k) * columns + column + i] : 0;
+          set->pack_weight_columns(found, &w.view, row, kc, column, valid);
+          same("pack_weight_columns", found, expected, kc * nr * sizeof(float));
+        }
+      clear();
+    }
+}
+
+void test_products(const qp_kernel_set *set) {
+  tiles(set);
+  packers(set);
+  weight_panels(set);
+}
+
+void test_few(const qp_kernel_set *set) {
+  if (!set->few_takes) return;  // such a set packs always
+  for (int storage = 0; storage < STORAGES; storage++)
+    for (size_t s = 0; s < SHAPES; s++)
+      for (size_t n = 1; n <= QP_FEW_MAX; n++)
+        for (int transposed = 0; transposed < 2; transposed++)
+          for (int accumulate = 0; accumulate < 2; accumulate++) {
+            size_t rows = ragged[s][0], columns = ragged[s][1];
+            test_matrix w = matrix_of(storage, rows, columns);
+            if (!set->few_takes(&w.view, n, transposed)) {
+              clear();
+              continue;
+            }
+            at("%s %zu x %zu, %zu tokens, accumulate %d", w.storage, rows, columns, n, accumulate);
+            size_t inputs = transposed ? rows : columns, outputs = transposed ? columns : rows;
+            float *x = random_floats(n * inputs, 1), *y = random_floats(n * outputs, 1);
+            double *exact = room_doubles(n * outputs), *bound = room_doubles(n * outputs);
+            for (size_t t = 0; t < n; t++)
+              for (size_t o = 0; o < outputs; o++) {
+                double sum = accumulate ? y[t * outputs + o] : 0, sizes = fabs(sum);
+                for (size_t k = 0; k < inputs; k++) {
+                  double term = (double)x[t * inputs + k] * w.dense[transposed ? k * columns + o : o * columns + k];
+                  sum += term, sizes += fabs(term);
+                }
+                exact[t * outputs + o] = sum, bound[t * outputs + o] = (double)(inputs + 3) * EPS * sizes;
+              }
+            if (transposed) {
+              for (size_t c = 0; c < columns; c += 64)
+                set->few_columns(y, x, &w.view, c, least(columns - c, 64), n, accumulate);
+              within("few_columns", y, exact, bound, n * outputs);
+            } else {
+              float *arranged = room_floats(n * columns);
+              for (size_t t = 0; t < n; t++) set->few_arrange(arranged + t * columns, x + t * columns, &w.view);
+              for (size_t r = 0; r < rows; r += 12) set->few_rows(y, rows, arranged, &w.view, r, least(rows - r, 12), n, accumulate);
+              within("few_rows", y, exact, bound, n * outputs);
+            }
+            clear();
+          }
+}

@@ -1,0 +1,91 @@
+/// Leaves over vectors: the same bits as the scalar definition, or the roundings of the formula where products may be fused.
+#include "check.h"
+
+#include "reference/leaves.h"
+
+static const size_t counts[] = {1, 2, 3, 15, 16, 17, 63, 64, 65, 1000};
+enum { COUNTS = sizeof counts / sizeof *counts };
+
+static void elementwise(const qp_kernel_set *set, size_t count) {
+  size_t bytes = count * sizeof(float);
+  float *a = random_floats(count, 1), *b = random_floats(count, 1), *c = random_floats(count, 1);
+  float *found = room(bytes), *expected = room(bytes);
+  set->add(found, a, b, count), qp_ref_add(expected, a, b, count);
+  same("add", found, expected, bytes);
+  set->multiply(found, a, b, count), qp_ref_multiply(expected, a, b, count);
+  same("multiply", found, expected, bytes);
+  memcpy(found, a, bytes), memcpy(expected, a, bytes);
+  set->add(found, found, b, count), qp_ref_add(expected, expected, b, count);
+  same("add in place", found, expected, bytes);
+  memcpy(found, a, bytes), memcpy(expected, a, bytes);
+  set->scale(found, 0.3f, count), qp_ref_scale(expected, 0.3f, count);
+  same("scale", found, expected, bytes);
+
+  double *exact = room_doubles(count), *bound = room_doubles(count);
+  for (size_t i = 0; i < count; i++) {
+    double term = (double)b[i] * -0.7f;
+    exact[i] = a[i] + term, bound[i] = 2 * EPS * (fabs(a[i]) + fabs(term));
+  }
+  memcpy(found, a, bytes), set->axpy(found, b, -0.7f, count);
+  within("axpy", found, exact, bound, count);
+  for (size_t i = 0; i < count; i++) {
+    double term = (double)b[i] * c[i] * 0.9f;
+    exact[i] = a[i] + term, bound[i] = 3 * EPS * (fabs(a[i]) + fabs(term));
+  }
+  memcpy(found, a, bytes), set->multiply_add(found, b, c, 0.9f, count);
+  within("multiply_add", found, exact, bound, count);
+
+  long double sum = 0, sizes = 0;
+  for (size_t i = 0; i < count; i++) sum += (long double)a[i] * b[i], sizes += fabsl((long double)a[i] * b[i]);
+  holds("dot", fabsl(set->dot(a, b, count) - sum) <= (long double)count * 0x1p-52L * sizes);
+}
+
+static void numbers(const qp_kernel_set *set, size_t count) {
+  size_t bytes = count * sizeof(float);
+  float *x = random_floats(count, 1), *found = room(bytes), *expected = room(bytes);
+  // The last block index needs more than 32 bits.
+  static const size_t firsts[] = {0, 1, 6, 64, 16383, ((size_t)1 << 34) - 5};
+  for (size_t f = 0; f < sizeof firsts / sizeof *firsts; f++) {
+    set->uniform(found, 0x123456789ABCDEF0, 7, 9, firsts[f], count);
+    qp_ref_uniform(expected, 0x123456789ABCDEF0, 7, 9, firsts[f], count);
+    same("uniform", found, expected, bytes);
+    set->dropout(found, x, 0.25f, 5, 6, 7, firsts[f], count);
+    qp_ref_dropout(expected, x, 0.25f, 5, 6, 7, firsts[f], count);
+    same("dropout", found, expected, bytes);
+  }
+}
+
+static void adamw(const qp_kernel_set *set, size_t count) {
+  static const float k[QP_ADAM_COUNT] = {[QP_ADAM_GRADIENT_SCALE] = 0.5f, [QP_ADAM_DECAY] = 0.999f,
+      [QP_ADAM_BETA1_REST] = 0.1f, [QP_ADAM_BETA2] = 0.95f, [QP_ADAM_BETA2_REST] = 0.05f, [QP_ADAM_STEP] = 0.01f,
+      [QP_ADAM_INVERSE_ROOT] = 1.7f, [QP_ADAM_EPS] = 1e-6f};
+  float *p = random_floats(count, 1), *m = random_floats(count, 1), *v = random_floats(count, 1);
+  const float *g = random_floats(count, 1);
+  double *exact = room_doubles(3 * count), *bound = room_doubles(3 * count);
+  for (size_t i = 0; i < count; i++) {
+    v[i] = fabsf(v[i]) + 0.01f;
+    double gi = (double)g[i] * k[QP_ADAM_GRADIENT_SCALE];
+    double mi = m[i] + (gi - m[i]) * k[QP_ADAM_BETA1_REST];
+    double vi = v[i] * (double)k[QP_ADAM_BETA2] + gi * gi * k[QP_ADAM_BETA2_REST];
+    double step = k[QP_ADAM_STEP] * mi / (sqrt(vi) * k[QP_ADAM_INVERSE_ROOT] + k[QP_ADAM_EPS]);
+    double m_bound = 4 * EPS * (fabs(m[i]) + fabs(gi));
+    exact[i] = (double)p[i] * k[QP_ADAM_DECAY] - step;
+    bound[i] = 3 * EPS * fabs(p[i]) + 10 * EPS * fabs(step) + fabs(m_bound * step / (mi ? mi : 1));
+    exact[count + i] = mi, bound[count + i] = m_bound;
+    exact[2 * count + i] = vi, bound[2 * count + i] = 5 * EPS * vi;
+  }
+  set->adamw(p, m, v, g, k, count);
+  within("adamw's parameters", p, exact, bound, count);
+  within("adamw's first moment", m, exact + count, bound + count, count);
+  within("adamw's second moment", v, exact + 2 * count, bound + 2 * count, count);
+}
+
+void test_vectors(const qp_kernel_set *set) {
+  for (size_t c = 0; c < COUNTS; c++) {
+    at("vectors of %zu", counts[c]);
+    elementwise(set, counts[c]);
+    numbers(set, counts[c]);
+    adamw(set, counts[c]);
+    clear();
+  }
+}
