@@ -83,12 +83,28 @@ typedef struct qp_kernel_set {
   void (*dropout)(float *y, const float *x, float p, uint64_t seed, uint32_t step, uint32_t site, size_t first,
                   size_t count);
   void (*uniform)(float *y, uint64_t seed, uint32_t step, uint32_t site, size_t first, size_t count);
+
+  // ---- optimizers
   void (*adamw)(float *p, float *m, float *v, const float *gradient, const float *constants, size_t count);
+  void (*lion)(float *p, float *m, const float *gradient, const float *constants, size_t count);
+  void (*sgd)(float *p, float *m, const float *gradient, const float *constants, size_t count);
+  /// v towards g² + eps; u = g / sqrt(v).
+  void (*adafactor)(float *u, float *v, const float *gradient, const float *constants, size_t count);
 } qp_kernel_set;
 
 /// Constants of one AdamW step, in the order in which `adamw` reads them.
 enum { QP_ADAM_GRADIENT_SCALE, QP_ADAM_DECAY, QP_ADAM_BETA1_REST, QP_ADAM_BETA2, QP_ADAM_BETA2_REST, QP_ADAM_STEP,
        QP_ADAM_INVERSE_ROOT, QP_ADAM_EPS, QP_ADAM_COUNT };
+/// The same of `lion`, `sgd` and `adafactor`.
+enum { QP_LION_GRADIENT_SCALE, QP_LION_DECAY, QP_LION_BETA1, QP_LION_BETA1_REST, QP_LION_BETA2, QP_LION_BETA2_REST,
+       QP_LION_RATE, QP_LION_COUNT };
+enum { QP_SGD_GRADIENT_SCALE, QP_SGD_WEIGHT_DECAY, QP_SGD_MOMENTUM, QP_SGD_GRADIENT_PART, QP_SGD_MOMENT_PART, QP_SGD_RATE,
+       QP_SGD_COUNT };
+enum { QP_ADAFACTOR_GRADIENT_SCALE, QP_ADAFACTOR_BETA2, QP_ADAFACTOR_BETA2_REST, QP_ADAFACTOR_EPS, QP_ADAFACTOR_COUNT };
+
+/// The constants of one AdamW step.
+void qp_adam_constants(float constants[QP_ADAM_COUNT], float gradient_scale, float learning_rate, float beta1, float beta2,
+                       float eps, float weight_decay, uint64_t step);
 
 const qp_kernel_set *qp_kernels(void);  // the set in use
 const qp_kernel_set *qp_built_kernels(size_t index);  // of this build, supported or not, best first; NULL past the end
@@ -110,6 +126,10 @@ static inline float qp_block_scale(const qp_matrix *w, size_t b) {
 
 /// Any elements of any matrix, through the decoders of `set`. Right for every alignment of rows and blocks.
 void qp_decode_run(const qp_kernel_set *set, float *y, const qp_matrix *w, size_t first, size_t count);
+/// Midpoints of the neighbours of a map of 256 codes, by which `qp_dynamic8_encode` finds codes.
+void qp_dynamic8_bounds(float bounds[255], const float map[256]);
+/// One block of bitsandbytes' 8-bit quantization: codes[count] and the block's absmax.
+void qp_dynamic8_encode(uint8_t *codes, float *absmax, const float *values, size_t count, const float bounds[255]);
 /// The packers for any shape, through qp_decode_run.
 void qp_pack_weight_rows_any(const qp_kernel_set *set, float *dst, const qp_matrix *w, size_t row, size_t rows,
                              size_t column, size_t kc);

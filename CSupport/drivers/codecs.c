@@ -84,28 +84,35 @@ static uint8_t dynamic_code(float x, float inverse, const float bounds[255]) {
   return (uint8_t)low;
 }
 
+void qp_dynamic8_bounds(float bounds[255], const float map[256]) {
+  for (size_t i = 0; i < 255; i++) bounds[i] = (map[i] + map[i + 1]) * 0.5f;
+}
+
+void qp_dynamic8_encode(uint8_t *codes, float *absmax, const float *values, size_t count, const float bounds[255]) {
+  float most = 0;
+  for (size_t i = 0; i < count; i++) most = most < fabsf(values[i]) ? fabsf(values[i]) : most;
+  *absmax = most;
+  if (most == 0) {
+    memset(codes, 0, count);
+    return;
+  }
+  float inverse = 1 / most;
+  for (size_t i = 0; i < count; i++) codes[i] = dynamic_code(values[i], inverse, bounds);
+}
+
 static void dynamic_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const quantize_job *j = context;
   const float *values = j->values;
   size_t end = (i + 1) * j->part < j->count ? (i + 1) * j->part : j->count;
-  for (size_t first = i * j->part; first < end; first += j->block) {
-    size_t last = first + j->block < end ? first + j->block : end;
-    float most = 0;
-    for (size_t at = first; at < last; at++) most = most < fabsf(values[at]) ? fabsf(values[at]) : most;
-    j->absmax[first / j->block] = most;
-    if (most == 0) {
-      memset(j->codes + first, 0, last - first);
-      continue;
-    }
-    float inverse = 1 / most;
-    for (size_t at = first; at < last; at++) j->codes[at] = dynamic_code(values[at], inverse, j->bounds);
-  }
+  for (size_t first = i * j->part; first < end; first += j->block)
+    qp_dynamic8_encode(j->codes + first, j->absmax + first / j->block, values + first,
+                       end - first < j->block ? end - first : j->block, j->bounds);
 }
 
 void qp_dynamic8_quantize(uint8_t *codes, float *absmax, const float *values, size_t count, size_t block) {
   float bounds[255];
-  for (size_t i = 0; i < 255; i++) bounds[i] = (qp_dynamic_map[i] + qp_dynamic_map[i + 1]) * 0.5f;
+  qp_dynamic8_bounds(bounds, qp_dynamic_map);
   quantize_job job = {.set = qp_kernels(), .codes = codes, .absmax = absmax, .values = values, .bounds = bounds,
                       .count = count, .block = block, .part = whole_blocks(block)};
   qp_parallel_for((count + job.part - 1) / job.part, dynamic_task, &job);

@@ -146,19 +146,23 @@ static void adamw_piece(void *context, size_t i, size_t worker) {
   j->set->adamw(j->y + at, j->y2 + at, j->y3 + at, j->a + at, j->constants, piece(j, i));
 }
 
+void qp_adam_constants(float constants[QP_ADAM_COUNT], float gradient_scale, float learning_rate, float beta1, float beta2,
+                       float eps, float weight_decay, uint64_t step) {
+  double correction1 = 1 - pow(beta1, (double)step), correction2 = 1 - pow(beta2, (double)step);
+  constants[QP_ADAM_GRADIENT_SCALE] = gradient_scale;
+  constants[QP_ADAM_DECAY] = (float)(1 - (double)learning_rate * weight_decay);
+  constants[QP_ADAM_BETA1_REST] = (float)(1 - (double)beta1);
+  constants[QP_ADAM_BETA2] = beta2;
+  constants[QP_ADAM_BETA2_REST] = (float)(1 - (double)beta2);
+  constants[QP_ADAM_STEP] = (float)(learning_rate / correction1);
+  constants[QP_ADAM_INVERSE_ROOT] = (float)(1 / sqrt(correction2));
+  constants[QP_ADAM_EPS] = eps;
+}
+
 void qp_adamw(float *p, float *m, float *v, const float *gradient, float gradient_scale, float learning_rate, float beta1,
               float beta2, float eps, float weight_decay, uint64_t step, size_t count) {
-  double correction1 = 1 - pow(beta1, (double)step), correction2 = 1 - pow(beta2, (double)step);
-  const float constants[QP_ADAM_COUNT] = {
-      [QP_ADAM_GRADIENT_SCALE] = gradient_scale,
-      [QP_ADAM_DECAY] = (float)(1 - (double)learning_rate * weight_decay),
-      [QP_ADAM_BETA1_REST] = (float)(1 - (double)beta1),
-      [QP_ADAM_BETA2] = beta2,
-      [QP_ADAM_BETA2_REST] = (float)(1 - (double)beta2),
-      [QP_ADAM_STEP] = (float)(learning_rate / correction1),
-      [QP_ADAM_INVERSE_ROOT] = (float)(1 / sqrt(correction2)),
-      [QP_ADAM_EPS] = eps,
-  };
+  float constants[QP_ADAM_COUNT];
+  qp_adam_constants(constants, gradient_scale, learning_rate, beta1, beta2, eps, weight_decay, step);
   qp_parallel_for(pieces(count), adamw_piece,
                   &(vector_job){.set = qp_kernels(), .y = p, .y2 = m, .y3 = v, .a = gradient, .constants = constants,
                                 .count = count});

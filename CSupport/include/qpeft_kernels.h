@@ -84,6 +84,8 @@ extern const float qp_nf4_levels[16];
 extern const float qp_fp4_levels[16];
 /// bitsandbytes' signed dynamic 8-bit map (create_dynamic_map(signed=True, 7, 8)), ascending.
 extern const float qp_dynamic_map[256];
+/// bitsandbytes' unsigned dynamic 8-bit map (create_dynamic_map(signed=False, 7, 8)), ascending from 0.
+extern const float qp_dynamic_map_unsigned[256];
 
 typedef enum { QP_NF4 = 0, QP_FP4 = 1 } qp_q4_kind;
 
@@ -154,10 +156,41 @@ void qp_dropout(float *y, const float *x, float p, uint64_t seed, uint32_t step,
 /// Uniform numbers in [0, 1) from the same generator (24 bits each).
 void qp_uniform(float *y, uint64_t seed, uint32_t step, uint32_t site, size_t count);
 
+/// y[i, :] = x[i, :] * scale + shift (NULL: none), column by column; y may be x.
+void qp_scale_columns(float *y, const float *x, const float *scale, const float *shift, size_t n, size_t d);
+void qp_column_dots(float *sums, const float *a, const float *b, size_t n, size_t d);  // sums[j] += sum over i of a[i, j] * b[i, j]
+void qp_row_norms(float *norms, const float *x, size_t n, size_t d);                   // norms[i] = sqrt(sum over j of x[i, j]²)
+
+// ---------------------------------------------------------------------------------------------------- optimizers
+
 /// One AdamW step as torch.optim.AdamW: p *= 1 - lr*wd; m, v updated; p -= lr/(1-b1^t) * m / (sqrt(v)/sqrt(1-b2^t) + eps).
 /// `gradient_scale` multiplies the gradient first (clipping). step counts from 1.
 void qp_adamw(float *p, float *m, float *v, const float *gradient, float gradient_scale, float learning_rate, float beta1,
               float beta2, float eps, float weight_decay, uint64_t step, size_t count);
+
+/// qp_adamw over moments of 8 bits in blocks of 256, as bitsandbytes' AdamW8bit on a CPU: decoded, updated, quantized again.
+/// m with qp_dynamic_map, v with qp_dynamic_map_unsigned; codes[count], absmax[ceil(count / 256)] each.
+void qp_adamw8(float *p, uint8_t *m_codes, float *m_absmax, uint8_t *v_codes, float *v_absmax, const float *gradient,
+               float gradient_scale, float learning_rate, float beta1, float beta2, float eps, float weight_decay,
+               uint64_t step, size_t count);
+
+/// One Lion step (arXiv:2302.06675): p *= 1 - lr*wd; p -= lr * sign(b1*m + (1-b1)*g); m = b2*m + (1-b2)*g.
+void qp_lion(float *p, float *m, const float *gradient, float gradient_scale, float learning_rate, float beta1, float beta2,
+             float weight_decay, size_t count);
+
+/// One step of torch.optim.SGD: g += wd*p; m = momentum*m + g; p -= lr * (nesterov ? g + momentum*m : m).
+void qp_sgd(float *p, float *m, const float *gradient, float gradient_scale, float learning_rate, float momentum,
+            float weight_decay, int nesterov, size_t count);
+
+/// One Adafactor step (arXiv:1804.04235) of a matrix p[n, d], as transformers' Adafactor with a given learning rate:
+/// row[n] and column[d] decay by beta2 towards the means of g² + eps; u = g / sqrt(row/mean(row)) / sqrt(column);
+/// p -= lr*wd*p; p -= lr * u / max(1, rms(u) / clip). scratch: 2 n + d floats.
+void qp_adafactor_matrix(float *p, float *row, float *column, const float *gradient, float gradient_scale,
+                         float learning_rate, float beta2, float eps, float clip, float weight_decay, size_t n, size_t d,
+                         float *scratch);
+/// The same of a vector, whose second moments v[count] are kept whole. scratch: count floats.
+void qp_adafactor_vector(float *p, float *v, const float *gradient, float gradient_scale, float learning_rate, float beta2,
+                         float eps, float clip, float weight_decay, size_t count, float *scratch);
 
 #ifdef __cplusplus
 }

@@ -208,6 +208,42 @@ static void NAME(adamw)(float *restrict p, float *restrict m, float *restrict v,
   }
 }
 
+static void NAME(lion)(float *restrict p, float *restrict m, const float *restrict gradient, const float *constants,
+                       size_t count) {
+  const float scale = constants[QP_LION_GRADIENT_SCALE], decay = constants[QP_LION_DECAY], rate = constants[QP_LION_RATE];
+  const float beta1 = constants[QP_LION_BETA1], rest1 = constants[QP_LION_BETA1_REST];
+  const float beta2 = constants[QP_LION_BETA2], rest2 = constants[QP_LION_BETA2_REST];
+  for (size_t i = 0; i < count; i++) {
+    float g = gradient[i] * scale, direction = m[i] * beta1 + g * rest1;
+    float sign = (direction > 0 ? 1.0f : 0.0f) - (direction < 0 ? 1.0f : 0.0f);
+    p[i] = p[i] * decay - rate * sign;
+    m[i] = m[i] * beta2 + g * rest2;
+  }
+}
+
+static void NAME(sgd)(float *restrict p, float *restrict m, const float *restrict gradient, const float *constants,
+                      size_t count) {
+  const float scale = constants[QP_SGD_GRADIENT_SCALE], decay = constants[QP_SGD_WEIGHT_DECAY];
+  const float momentum = constants[QP_SGD_MOMENTUM], rate = constants[QP_SGD_RATE];
+  const float gradient_part = constants[QP_SGD_GRADIENT_PART], moment_part = constants[QP_SGD_MOMENT_PART];
+  for (size_t i = 0; i < count; i++) {
+    float g = gradient[i] * scale + p[i] * decay;
+    m[i] = m[i] * momentum + g;
+    p[i] -= rate * (g * gradient_part + m[i] * moment_part);
+  }
+}
+
+static void NAME(adafactor)(float *restrict u, float *restrict v, const float *restrict gradient, const float *constants,
+                            size_t count) {
+  const float scale = constants[QP_ADAFACTOR_GRADIENT_SCALE], eps = constants[QP_ADAFACTOR_EPS];
+  const float beta2 = constants[QP_ADAFACTOR_BETA2], rest2 = constants[QP_ADAFACTOR_BETA2_REST];
+  for (size_t i = 0; i < count; i++) {
+    float g = gradient[i] * scale;
+    v[i] = v[i] * beta2 + (g * g + eps) * rest2;
+    u[i] = g / __builtin_sqrtf(v[i]);
+  }
+}
+
 // Sixteen blocks of Philox 4x32-10 side by side; out[4 * block + word]. As reference/philox.h, lane by lane.
 static void NAME(philox16)(uint32_t out[64], uint64_t seed, uint64_t first, uint32_t step, uint32_t site) {
   uint32_t c0[16], c1[16], c2[16], c3[16];

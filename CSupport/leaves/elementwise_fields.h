@@ -4,4 +4,5 @@
 .rms_norm_backward = NAME(rms_norm_backward), .rotate = NAME(rotate), .swiglu = NAME(swiglu),
 .swiglu_backward = NAME(swiglu_backward), .add = NAME(add), .axpy = NAME(axpy), .scale = NAME(scale),
 .multiply = NAME(multiply), .multiply_add = NAME(multiply_add), .dot = NAME(dot), .dropout = NAME(dropout),
-.uniform = NAME(uniform), .adamw = NAME(adamw)
+.uniform = NAME(uniform), .adamw = NAME(adamw), .lion = NAME(lion), .sgd = NAME(sgd),
+.adafactor = NAME(adafactor)

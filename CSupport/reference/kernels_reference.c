@@ -35,4 +35,7 @@ const qp_kernel_set qp_kernels_reference = {
     .dropout = qp_ref_dropout,
     .uniform = qp_ref_uniform,
     .adamw = qp_ref_adamw,
+    .lion = qp_ref_lion,
+    .sgd = qp_ref_sgd,
+    .adafactor = qp_ref_adafactor,
 };

@@ -38,5 +38,8 @@ void qp_ref_dropout(float *y, const float *x, float p, uint64_t seed, uint32_t s
                     size_t count);
 void qp_ref_uniform(float *y, uint64_t seed, uint32_t step, uint32_t site, size_t first, size_t count);
 void qp_ref_adamw(float *p, float *m, float *v, const float *gradient, const float *constants, size_t count);
+void qp_ref_lion(float *p, float *m, const float *gradient, const float *constants, size_t count);
+void qp_ref_sgd(float *p, float *m, const float *gradient, const float *constants, size_t count);
+void qp_ref_adafactor(float *u, float *v, const float *gradient, const float *constants, size_t count);
 
 #endif

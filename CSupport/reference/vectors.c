@@ -57,3 +57,29 @@ void qp_ref_adamw(float *p, float *m, float *v, const float *gradient, const flo
     p[i] = p[i] * constants[QP_ADAM_DECAY] - constants[QP_ADAM_STEP] * (m[i] / root);
   }
 }
+
+void qp_ref_lion(float *p, float *m, const float *gradient, const float *constants, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    float g = gradient[i] * constants[QP_LION_GRADIENT_SCALE];
+    float direction = m[i] * constants[QP_LION_BETA1] + g * constants[QP_LION_BETA1_REST];
+    float sign = direction > 0 ? 1.0f : direction < 0 ? -1.0f : 0.0f;
+    p[i] = p[i] * constants[QP_LION_DECAY] - constants[QP_LION_RATE] * sign;
+    m[i] = m[i] * constants[QP_LION_BETA2] + g * constants[QP_LION_BETA2_REST];
+  }
+}
+
+void qp_ref_sgd(float *p, float *m, const float *gradient, const float *constants, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    float g = gradient[i] * constants[QP_SGD_GRADIENT_SCALE] + p[i] * constants[QP_SGD_WEIGHT_DECAY];
+    m[i] = m[i] * constants[QP_SGD_MOMENTUM] + g;
+    p[i] -= constants[QP_SGD_RATE] * (g * constants[QP_SGD_GRADIENT_PART] + m[i] * constants[QP_SGD_MOMENT_PART]);
+  }
+}
+
+void qp_ref_adafactor(float *u, float *v, const float *gradient, const float *constants, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    float g = gradient[i] * constants[QP_ADAFACTOR_GRADIENT_SCALE];
+    v[i] = v[i] * constants[QP_ADAFACTOR_BETA2] + (g * g + constants[QP_ADAFACTOR_EPS]) * constants[QP_ADAFACTOR_BETA2_REST];
+    u[i] = g / sqrtf(v[i]);
+  }
+}

@@ -46,7 +46,7 @@ public final class Trainer {
     self.evaluationRows = evaluationRows
     self.options = options
     self.loss = loss
-    self.optimizer = optimizer ?? AdamW(weightDecay: options.weightDecay)
+    self.optimizer = optimizer ?? options.optimizer.make(weightDecay: options.weightDecay)
     sampler = BatchSampler(
       count: rows.count, batchSize: options.batchSize * options.gradientAccumulation, seed: options.seed,
       shuffles: options.shuffles)

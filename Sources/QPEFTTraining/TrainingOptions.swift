@@ -6,7 +6,9 @@ public struct TrainingOptions: Hashable, Sendable, Codable {
   public var schedule = LearningRateSchedule.linear
   /// Updates over which the learning rate rises from 0.
   public var warmupSteps = 0
-  /// Decoupled weight decay of AdamW.
+  /// What changes the parameters along their gradients.
+  public var optimizer = OptimizerOptions()
+  /// Weight decay: decoupled, but part of the gradient in SGD.
   public var weightDecay = 0.0
   /// Gradients are scaled down to this norm; 0: never.
   public var maximumGradientNorm = 1.0
@@ -45,6 +47,7 @@ public struct TrainingOptions: Hashable, Sendable, Codable {
     try check(
       maximumGradientNorm.isFinite && maximumGradientNorm >= 0, "maximum gradient norm",
       "\(maximumGradientNorm) is negative or not finite")
+    try optimizer.validate()
     try check(batchSize > 0, "batch size", "\(batchSize) is not positive")
     try check(gradientAccumulation > 0, "gradient accumulation", "\(gradientAccumulation) is not positive")
     try check(steps.map { $0 > 0 } ?? true, "steps", "\(steps ?? 0) is not positive")

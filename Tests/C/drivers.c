@@ -216,6 +216,34 @@ static void codecs_and_vectors(void) {
   clear();
 }
 
+static void optimizers_and_columns(void) {
+  size_t n = 71, d = 577, count = n * d, bytes = count * sizeof(float), blocks = (count + 255) / 256;
+  at("optimizers of %zu x %zu", n, d);
+  float *p = random_floats(count, 1), *g = random_floats(count, 1), *positive = random_floats(count, 1);
+  for (size_t i = 0; i < count; i++) positive[i] = fabsf(positive[i]) + 0.01f;
+  const uint8_t *codes = random_bytes(count);
+  outputs q = {0};
+  add_output(&q, p, bytes), add_output(&q, codes, count), add_output(&q, positive, blocks * sizeof(float));
+  add_output(&q, codes, count), add_output(&q, positive, blocks * sizeof(float));
+  WITH_THREADS(q, qp_adamw8(q.now[0], q.now[1], q.now[2], q.now[3], q.now[4], g, 0.5f, 1e-3f, 0.9f, 0.99f, 1e-8f, 0.1f, 3, count));
+  outputs s = {0};
+  for (int i = 0; i < 4; i++) add_output(&s, p, bytes);
+  WITH_THREADS(s, qp_lion(s.now[0], s.now[1], g, 0.5f, 1e-3f, 0.9f, 0.99f, 0.1f, count);
+               qp_sgd(s.now[2], s.now[3], g, 0.5f, 1e-3f, 0.9f, 0.1f, 1, count));
+  float *scratch = room_floats(count);
+  outputs a = {0};
+  add_output(&a, p, bytes), add_output(&a, positive, n * sizeof(float)), add_output(&a, positive, d * sizeof(float));
+  add_output(&a, p, bytes), add_output(&a, positive, bytes);
+  WITH_THREADS(a, qp_adafactor_matrix(a.now[0], a.now[1], a.now[2], g, 0.5f, 1e-3f, 0.7f, 1e-30f, 1, 0.1f, n, d, scratch);
+               qp_adafactor_vector(a.now[3], a.now[4], g, 0.5f, 1e-3f, 0.7f, 1e-30f, 1, 0.1f, count, scratch));
+  at("columns and rows of %zu x %zu", n, d);
+  outputs c = {0};
+  add_output(&c, p, bytes), add_output(&c, p, d * sizeof(float)), add_output(&c, p, n * sizeof(float));
+  WITH_THREADS(c, qp_scale_columns(c.now[0], p, g, positive, n, d); qp_column_dots(c.now[1], p, g, n, d);
+               qp_row_norms(c.now[2], p, n, d));
+  clear();
+}
+
 void test_drivers(void) {
   products();
   attention(&(attention_case){.rows = 120, .heads = 6, .kv_heads = 2, .head = 16, .segment_count = 1, .scale = 0.25f,
@@ -224,4 +252,5 @@ void test_drivers(void) {
                               .segments = {{0, 1, 0, 1}, {1, 7, 1, 7}, {8, 53, 8, 53}}});
   layers();
   codecs_and_vectors();
+  optimizers_and_columns();
 }

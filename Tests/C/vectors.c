@@ -80,12 +80,59 @@ static void adamw(const qp_kernel_set *set, size_t count) {
   within("adamw's second moment", v, exact + 2 * count, bound + 2 * count, count);
 }
 
+static void other_steps(const qp_kernel_set *set, size_t count) {
+  static const float lion[QP_LION_COUNT] = {[QP_LION_GRADIENT_SCALE] = 0.5f, [QP_LION_DECAY] = 0.999f, [QP_LION_BETA1] = 0.9f,
+      [QP_LION_BETA1_REST] = 0.1f, [QP_LION_BETA2] = 0.99f, [QP_LION_BETA2_REST] = 0.01f, [QP_LION_RATE] = 0.01f};
+  static const float sgd[QP_SGD_COUNT] = {[QP_SGD_GRADIENT_SCALE] = 0.5f, [QP_SGD_WEIGHT_DECAY] = 0.1f,
+      [QP_SGD_MOMENTUM] = 0.9f, [QP_SGD_GRADIENT_PART] = 1, [QP_SGD_MOMENT_PART] = 0.9f, [QP_SGD_RATE] = 0.01f};
+  static const float factor[QP_ADAFACTOR_COUNT] = {[QP_ADAFACTOR_GRADIENT_SCALE] = 0.5f, [QP_ADAFACTOR_BETA2] = 0.7f,
+      [QP_ADAFACTOR_BETA2_REST] = 0.3f, [QP_ADAFACTOR_EPS] = 1e-30f};
+  size_t bytes = count * sizeof(float);
+  const float *p = random_floats(count, 1), *m = random_floats(count, 1), *g = random_floats(count, 1);
+  float *new_p = room(bytes), *new_m = room(bytes);
+  double *exact = room_doubles(2 * count), *bound = room_doubles(2 * count);
+
+  memcpy(new_p, p, bytes), memcpy(new_m, m, bytes), set->lion(new_p, new_m, g, lion, count);
+  for (size_t i = 0; i < count; i++) {
+    double gi = (double)g[i] * lion[QP_LION_GRADIENT_SCALE];
+    double direction = m[i] * (double)lion[QP_LION_BETA1] + gi * lion[QP_LION_BETA1_REST];
+    exact[i] = (double)p[i] * lion[QP_LION_DECAY] - lion[QP_LION_RATE] * (double)((direction > 0) - (direction < 0));
+    // Where the sum is all but zero, either sign is right.
+    bound[i] = 3 * EPS + (fabs(direction) < 4 * EPS ? 2 * lion[QP_LION_RATE] : 0);
+    exact[count + i] = m[i] * (double)lion[QP_LION_BETA2] + gi * lion[QP_LION_BETA2_REST], bound[count + i] = 3 * EPS;
+  }
+  within("lion's parameters", new_p, exact, bound, count);
+  within("lion's moment", new_m, exact + count, bound + count, count);
+
+  memcpy(new_p, p, bytes), memcpy(new_m, m, bytes), set->sgd(new_p, new_m, g, sgd, count);
+  for (size_t i = 0; i < count; i++) {
+    double gi = (double)g[i] * sgd[QP_SGD_GRADIENT_SCALE] + (double)p[i] * sgd[QP_SGD_WEIGHT_DECAY];
+    double mi = m[i] * (double)sgd[QP_SGD_MOMENTUM] + gi;
+    exact[i] = p[i] - sgd[QP_SGD_RATE] * (gi * sgd[QP_SGD_GRADIENT_PART] + mi * sgd[QP_SGD_MOMENT_PART]);
+    exact[count + i] = mi, bound[i] = bound[count + i] = 6 * EPS;
+  }
+  within("sgd's parameters", new_p, exact, bound, count);
+  within("sgd's moment", new_m, exact + count, bound + count, count);
+
+  for (size_t i = 0; i < count; i++) new_m[i] = fabsf(m[i]) + 0.01f;
+  for (size_t i = 0; i < count; i++) {
+    double gi = (double)g[i] * factor[QP_ADAFACTOR_GRADIENT_SCALE];
+    double vi = new_m[i] * (double)factor[QP_ADAFACTOR_BETA2] + (gi * gi + 1e-30) * factor[QP_ADAFACTOR_BETA2_REST];
+    exact[i] = gi / sqrt(vi), bound[i] = 6 * EPS * fabs(exact[i]) + TINY;
+    exact[count + i] = vi, bound[count + i] = 5 * EPS * vi;
+  }
+  set->adafactor(new_p, new_m, g, factor, count);
+  within("adafactor's update", new_p, exact, bound, count);
+  within("adafactor's moment", new_m, exact + count, bound + count, count);
+}
+
 void test_vectors(const qp_kernel_set *set) {
   for (size_t c = 0; c < COUNTS; c++) {
     at("vectors of %zu", counts[c]);
     elementwise(set, counts[c]);
     numbers(set, counts[c]);
     adamw(set, counts[c]);
+    other_steps(set, counts[c]);
     clear();
   }
 }
