@@ -10,6 +10,8 @@ public struct AdaptedModel {
   public let model: any LanguageModel
   /// What is trained; nil for a model as it is.
   public let adapters: LoRAAdapters?
+  /// What the user should know about the adapter.
+  public internal(set) var warnings: [AdapterWarning] = []
 
   /// A trainer of the adapters on rows, for loops of your own.
   /// - Throws: `TrainingError`.
@@ -40,13 +42,7 @@ public struct AdaptedModel {
   }
 
   private func trainingOutput(_ directory: String) -> TrainingOutput {
-    var settings: [String: String] = [:]
-    if let configuration = adapters?.configuration {
-      settings = [
-        "rank": "\(configuration.rank)", "alpha": "\(configuration.alpha)", "dropout": "\(configuration.dropout)",
-        "targets": "\(configuration.targets)", "rslora": "\(configuration.usesRSLoRA)",
-      ]
-    }
+    let settings = adapters?.configuration.settings ?? [:]
     return TrainingOutput(directory: directory, settings: settings, writeAdapter: save)
   }
 

@@ -1,6 +1,6 @@
 public import QPEFTAdapters
 public import QPEFTFormats
-internal import QPEFTModels
+public import QPEFTModels
 public import QPEFTText
 
 /// A model directory, opened: weights mapped, tokenizer read. Where everything begins.
@@ -17,6 +17,8 @@ public struct BaseModel {
   public let directory: HuggingFaceDirectory
   /// Tokenizer, chat template and end tokens.
   public let text: ChatTokenizer
+  /// Sizes of the model.
+  public let shape: ModelShape
 
   /// Opens the directory at `path`, quantized or not, and checks that tokenizer and weights belong together.
   /// - Throws: errors of files, checkpoint, architecture and tokenizer, each naming the thing.
@@ -24,8 +26,9 @@ public struct BaseModel {
     self.path = path
     directory = try HuggingFaceDirectory(path: path)
     let model = try Models.open(config: directory.configData, weights: directory)
+    shape = model.shape
     text = try ChatTokenizer.load(directory: path)
-    try text.tokenizer.check(vocabularySize: model.shape.vocabularySize)
+    try text.tokenizer.check(vocabularySize: shape.vocabularySize)
   }
 
   /// The model as it is.
@@ -39,16 +42,19 @@ public struct BaseModel {
     _ configuration: LoRAConfiguration = LoRAConfiguration(), seed: UInt64 = 0
   ) throws -> AdaptedModel {
     let adapters = try LoRAAdapters(configuration, seed: seed)
-    let model = try Models.open(config: directory.configData, weights: directory, adapters: adapters.choice)
+    let model = try Models.open(
+      config: directory.configData, weights: directory, adapters: adapters.choice, modules: adapters.modules)
     try adapters.checkTargets()
-    return AdaptedModel(base: self, model: model, adapters: adapters)
+    return AdaptedModel(base: self, model: model, adapters: adapters, warnings: adapters.warnings)
   }
 
-  /// The model with the PEFT adapter in the directory `path`, to use it or to train it further.
+  /// The model with the adapter in the directory `path`, of PEFT or of mlx-lm, to use it or to train it further.
   public func attach(adapter path: String, seed: UInt64 = 0) throws -> AdaptedModel {
-    let saved = try PEFTAdapterDirectory(path: path)
-    let tuned = try attach(LoRAConfiguration(saved.config), seed: seed)
+    let isMLX = MLXAdapterDirectory.isFound(at: path)
+    let saved = try isMLX ? MLXAdapterDirectory(path: path).peft() : PEFTAdapterDirectory(path: path)
+    var tuned = try attach(LoRAConfiguration(saved.config), seed: seed)
     try tuned.adapters?.load(saved.tensors)
+    tuned.warnings += LoRAConfiguration.warnings(of: saved.config)
     return tuned
   }
 }

@@ -4,14 +4,23 @@ public import QPEFTTensor
 
 /// The LoRA adapters of one model: made while the model is built, in the order of its layers.
 ///
-///     let adapters = LoRAAdapters(configuration, seed: 0)
-///     let model = try Models.open(config: config, weights: weights, adapters: adapters.choice)
+///     let adapters = try LoRAAdapters(configuration, seed: 0)
+///     let model = try Models.open(
+///       config: config, weights: weights, adapters: adapters.choice, modules: adapters.modules)
+///     try adapters.checkTargets()
 public final class LoRAAdapters {
   /// Settings of all of them.
   public let configuration: LoRAConfiguration
   private let seed: UInt64
   /// Everything that is trained, in the order of the model's layers.
   public private(set) var parameters: [Parameter] = []
+  /// Modules that are trained whole and are not linear layers, by their paths: norms, embedding, head.
+  public private(set) var trainedModules: [String: Parameter] = [:]
+  /// Paths of the linear layers that have an update of low rank.
+  public private(set) var adaptedLayers: [String] = []
+  /// What the user should know, once the model is built.
+  public private(set) var warnings: [AdapterWarning] = []
+  private var foundModules: Set<String> = []
 
   /// No adapters yet; `seed` decides their first values.
   /// - Throws: `AdapterError.setting` for a setting that makes no sense.
@@ -21,14 +30,63 @@ public final class LoRAAdapters {
     self.seed = seed
   }
 
-  /// Puts an adapter on every layer that `configuration.targets` matches.
+  /// Puts an adapter on every linear layer that the settings choose.
   public var choice: AdapterChoice {
-    { site, _ in
-      guard try self.configuration.targets.matches(site) else { return nil }
-      let adapter = LoRA(self.configuration, at: site, seed: self.seed)
-      self.parameters += adapter.parameters
+    { site, base in
+      let adapter = try self.adapter(at: site, base)
+      for parameter in adapter?.parameters ?? [] { self.add(parameter) }
       return adapter
     }
+  }
+
+  private func adapter(at site: LinearSite, _ base: FrozenLinear) throws -> (any LinearAdapter)? {
+    if isSaved(site.name) { return TrainedLinear(at: site, base: base) }
+    guard try configuration.matches(site) else {
+      return configuration.bias == .all ? base.bias.map { TrainedBias($0, at: site) } : nil
+    }
+    adaptedLayers.append(site.name)
+    let settings = try configuration.resolved(for: site)
+    return settings.usesDoRA
+      ? DoRA(settings, at: site, base: base, seed: seed) : LoRA(settings, at: site, bias: base.bias, seed: seed)
+  }
+
+  /// Trains every other module whole that `configuration.savedModules` names.
+  public var modules: ModuleChoice {
+    { site, weight in
+      guard self.isSaved(site.name) else {
+        try self.refuseTarget(site)
+        return nil
+      }
+      if site.isTied { self.warnings.append(.untied(site.name)) }
+      let parameter = Parameter("base_model.model.\(site.name).weight", try weight())
+      self.trainedModules[site.name] = parameter
+      self.add(parameter)
+      return parameter
+    }
+  }
+
+  /// peft puts updates of low rank on embeddings and heads too.
+  private func refuseTarget(_ site: ModuleSite) throws {
+    guard configuration.targets != .allLinear else { return }
+    let module = LinearSite(name: site.name, rows: 0, columns: 0)
+    guard try configuration.matches(module) else { return }
+    throw AdapterError.setting(
+      name: "target_modules",
+      problem:
+        "\(site.name) is not a linear layer of a block; only those can be adapted (modules_to_save trains it whole)")
+  }
+
+  private func isSaved(_ path: String) -> Bool {
+    let names = configuration.savedModules.filter(path.hasSuffix)
+    foundModules.formUnion(names)
+    return !names.isEmpty
+  }
+
+  private func add(_ parameter: Parameter) {
+    if parameter.name.contains(".lora_B.") || parameter.value.shape.rank == 1 {
+      parameter.learningRateRatio = configuration.plusRatio
+    }
+    parameters.append(parameter)
   }
 
   /// Number of trained numbers.
@@ -53,9 +111,22 @@ public final class LoRAAdapters {
     for parameter in parameters { if let tensor = tensors[parameter.name] { parameter.value = tensor } }
   }
 
-  /// Throws `AdapterError.noTarget` if the model, now built, has no layer that matched.
-  public func checkTargets() throws(AdapterError) {
-    guard parameters.isEmpty else { return }
-    throw .noTarget("\(configuration.targets)")
+  /// Looks whether the settings found what they name, once the model is built.
+  /// - Throws: `AdapterError.noTarget` if no layer matched, `.setting` if a module to be trained whole does not exist.
+  public func checkTargets() throws {
+    guard !adaptedLayers.isEmpty else { throw AdapterError.noTarget("\(configuration.targets)") }
+    if let name = configuration.savedModules.first(where: { !foundModules.contains($0) }) {
+      throw AdapterError.setting(name: "modules_to_save", problem: "no module's path ends with \(name)")
+    }
+    func unused(_ setting: String, _ keys: some Collection<String>) throws {
+      var rest = Set(keys)
+      for layer in adaptedLayers where !rest.isEmpty {
+        if let key = try LoRAConfiguration.firstMatch(keys, layer) { rest.remove(key) }
+      }
+      warnings += rest.sorted().map { .unusedPattern(setting: setting, key: $0) }
+    }
+    try unused("rank_pattern", configuration.rankPattern.keys)
+    try unused("alpha_pattern", configuration.alphaPattern.keys)
   }
+
 }

@@ -21,6 +21,12 @@ public struct TransformerBlock {
     [attention.query, attention.key, attention.value, attention.output, mlp.gate, mlp.up, mlp.down]
   }
 
+  /// Whether anything in it is trained.
+  public var isTrained: Bool {
+    attentionNorm.parameter != nil || mlpNorm.parameter != nil
+      || linears.contains { $0.adapter?.parameters.isEmpty == false }
+  }
+
   /// `x` [n, d] to [n, d].
   public func callAsFunction(_ x: Variable, _ pass: ForwardPass) -> Variable {
     let attended = x + attention(attentionNorm(x), pass)

@@ -10,21 +10,26 @@ public enum Models {
     var model_type: String?
   }
 
-  private typealias Opener = @Sendable (Data, any WeightSource, @escaping AdapterChoice) throws -> any LanguageModel
+  private typealias Opener =
+    @Sendable (Data, any WeightSource, @escaping AdapterChoice, @escaping ModuleChoice) throws -> any LanguageModel
 
   private static let openers: [String: Opener] = [
-    "LlamaForCausalLM": { config, weights, adapters in
-      try Llama(JSONDecoder().decode(LlamaConfiguration.self, from: config), weights: weights, adapters: adapters)
+    "LlamaForCausalLM": { config, weights, adapters, modules in
+      try Llama(
+        JSONDecoder().decode(LlamaConfiguration.self, from: config), weights: weights, adapters: adapters,
+        modules: modules)
     }
   ]
 
   /// Names of the supported architectures.
   public static var supported: [String] { openers.keys.sorted() }
 
-  /// The model that `config` (the text of `config.json`) describes, over `weights`; nothing is copied but norms and biases.
+  /// The model that `config` (the text of `config.json`) describes, over `weights`; nothing is copied but norms, biases and the
+  /// modules that `modules` chooses to train whole.
   /// - Throws: `ModelError`, and what `weights` throws.
   public static func open(
-    config: Data, weights: any WeightSource, adapters: @escaping AdapterChoice = { _, _ in nil }
+    config: Data, weights: any WeightSource, adapters: @escaping AdapterChoice = { _, _ in nil },
+    modules: @escaping ModuleChoice = { _, _ in nil }
   ) throws -> any LanguageModel {
     let header: Header
     do { header = try JSONDecoder().decode(Header.self, from: config) } catch {
@@ -33,6 +38,6 @@ public enum Models {
     }
     let name = header.architectures?.first ?? header.model_type ?? "(none named)"
     guard let open = openers[name] else { throw ModelError.unsupportedArchitecture(name, supported: supported) }
-    return try open(config, weights, adapters)
+    return try open(config, weights, adapters, modules)
   }
 }

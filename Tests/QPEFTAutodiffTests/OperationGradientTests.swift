@@ -34,6 +34,34 @@ struct OperationGradientTests {
       } < bound)
   }
 
+  @Test func `columns scaled by a magnitude over a norm, and a trained row added`() {
+    let norm = random([7], 5) * random([7], 5) + Tensor(repeating: 1, [7])
+    #expect(
+      gradientError([random([5, 7], 1), random([7], 2), random([7], 3)]) {
+        $0[0].scaledColumns(by: $0[1], over: norm, bias: random([7], 4)).adding(row: $0[2], scale: 1.5)
+      } < bound)
+  }
+
+  @Test func `rows of a trained matrix, also where one comes twice, and a trained head`() {
+    let parameter = Parameter("w", random([11, 6], 3))
+    let matrix = ParameterMatrix(parameter)
+    func loss() -> Variable {
+      let rows = Tape().rows([4, 0, 4, 10, 7], of: matrix)
+      return rows.headCrossEntropy(matrix, labels: [1, -100, 9, 4, 1], normalizer: 2)
+    }
+    let output = loss()
+    output.tape.backward(from: output)
+    let direction = random([11, 6], 4)
+    let claim = parameter.gradient?.dot(direction) ?? 0
+    let start = parameter.value
+    let values = [Float(1e-2), -1e-2].map { step in
+      parameter.value = start + step * direction
+      return Double(loss().value.scalar)
+    }
+    let slope = (values[0] - values[1]) / 2e-2
+    #expect(abs(slope - claim) < bound * abs(slope), "\(slope), \(claim)")
+  }
+
   @Test func `dropout passes the gradient through its own mask`() {
     #expect(gradientError([random([6, 50], 1)]) { $0[0].dropout(0.3, site: 5) } < bound)
   }

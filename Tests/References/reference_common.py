@@ -112,7 +112,8 @@ def save_adapter(peft_model, directory, base_name):
     (directory / "README.md").unlink(missing_ok=True)
     config = json.loads((directory / "adapter_config.json").read_text())
     config["base_model_name_or_path"] = base_name
-    config["target_modules"] = sorted(config["target_modules"])
+    if isinstance(config["target_modules"], list):
+        config["target_modules"] = sorted(config["target_modules"])
     (directory / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 

@@ -1,38 +1,10 @@
+internal import Foundation
 public import QPEFTAutodiff
 internal import QPEFTKernels
 public import QPEFTLayers
 public import QPEFTTensor
 
-/// Settings of LoRA; the names in files are peft's.
-public struct LoRAConfiguration: Hashable, Sendable {
-  /// `r`: rows of A, columns of B.
-  public var rank = 16
-  /// `lora_alpha`: the update is scaled by alpha / rank.
-  public var alpha: Float = 32
-  /// `lora_dropout`: probability by which inputs of A are dropped in training.
-  public var dropout: Float = 0
-  /// `target_modules`.
-  public var targets = TargetModules.allLinear
-  /// `use_rslora`: scale by alpha / √rank instead (Kalajdzievski 2023, arXiv:2312.03732).
-  public var usesRSLoRA = false
-
-  /// The defaults: rank 16, alpha 32, no dropout, all linear layers.
-  public init() {}
-
-  /// What the update is multiplied by.
-  public var scale: Float { usesRSLoRA ? alpha / Float(rank).squareRoot() : alpha / Float(rank) }
-
-  /// Throws where a setting makes no sense.
-  public func validate() throws(AdapterError) {
-    guard (1...65_536).contains(rank) else { throw .setting(name: "r", problem: "\(rank) is not a positive rank") }
-    guard alpha.isFinite, alpha > 0 else { throw .setting(name: "lora_alpha", problem: "\(alpha) is not positive") }
-    guard dropout >= 0, dropout < 1 else {
-      throw .setting(name: "lora_dropout", problem: "\(dropout) is not in 0 ..< 1")
-    }
-  }
-}
-
-/// Low-rank update `y + scale · (x · Aᵀ) · Bᵀ` of a frozen linear layer.
+/// Low-rank update `y + scale · ((x · Aᵀ) · Bᵀ + bias of B)` of a frozen linear layer, whose own bias may be trained.
 ///
 /// - Shapes: `x` [n, inputs], `y` [n, outputs], `A` [rank, inputs], `B` [outputs, rank].
 /// - Memory: keeps `x` (shared) and n · rank floats until backward; with dropout a second `x`.
@@ -40,32 +12,48 @@ public struct LoRAConfiguration: Hashable, Sendable {
 public struct LoRA: LinearAdapter {
   /// The two factors.
   public let a, b: Parameter
-  let scale: Float
+  /// Bias of B, where the settings ask for one.
+  public let updateBias: Parameter?
+  /// The layer's bias, where it is trained.
+  public let bias: Parameter?
+  /// What the update is multiplied by.
+  public let scale: Float
   let dropout: Float
   let dropoutSite: UInt32
 
-  /// A fresh update at `site`: A uniform in ±1/√inputs (Kaiming with a = √5), the same for the same seed and site; B zero.
-  public init(_ configuration: LoRAConfiguration, at site: LinearSite, seed: UInt64) {
+  /// A fresh update at `site`: B zero, A the same for the same seed and site. `bias` is that of the frozen layer.
+  public init(_ configuration: LoRAConfiguration, at site: LinearSite, bias: Tensor? = nil, seed: UInt64) {
     let stream = RandomKey(seed: seed, step: .max, site: site.number)
+    let prefix = site.prefix
+    let shape: Shape = [configuration.rank, site.columns]
     let bound = 1 / Float(site.columns).squareRoot()
-    let prefix = "base_model.model.\(site.name)"
-    a = Parameter(
-      "\(prefix).lora_A.weight",
-      .uniform([configuration.rank, site.columns], low: -bound, high: bound, key: stream, in: .adapters))
+    let values: Tensor =
+      switch configuration.initialization {
+      case .kaiming: .uniform(shape, low: -bound, high: bound, key: stream, in: .adapters)
+      case .gaussian: .normal(shape, deviation: 1 / Float(configuration.rank), key: stream)
+      }
+    a = Parameter("\(prefix).lora_A.weight", values)
     b = Parameter("\(prefix).lora_B.weight", .zeros([site.rows, configuration.rank], in: .adapters))
+    updateBias =
+      configuration.hasLoRABias ? Parameter("\(prefix).lora_B.bias", .zeros([site.rows], in: .adapters)) : nil
+    self.bias =
+      configuration.bias == .none ? nil : bias.map { Parameter("\(prefix).base_layer.bias", $0.copied(in: .adapters)) }
     scale = configuration.scale
     dropout = configuration.dropout
     dropoutSite = site.number
   }
 
-  /// `A` and `B`.
-  public var parameters: [Parameter] { [a, b] }
+  /// `A`, `B` and the biases that are trained.
+  public var parameters: [Parameter] { [a, b] + [updateBias, bias].compactMap { $0 } }
 
   /// The adapted layer's result.
   public func callAsFunction(_ x: Variable, base: FrozenLinear) -> Variable {
-    return x.multiplied(
-      by: base.weight, bias: base.bias, lowRank: Variable(a, on: x.tape), Variable(b, on: x.tape), scale: scale,
-      droppedOut: x.dropout(dropout, site: dropoutSite))
+    var y = x.multiplied(
+      by: base.weight, bias: bias == nil ? base.bias : nil, lowRank: Variable(a, on: x.tape), Variable(b, on: x.tape),
+      scale: scale, droppedOut: x.dropout(dropout, site: dropoutSite))
+    if let updateBias { y = y.adding(row: Variable(updateBias, on: x.tape), scale: scale) }
+    if let bias { y = y.adding(row: Variable(bias, on: x.tape)) }
+    return y
   }
 
   /// `W + scale · B · A`, row by row.
@@ -74,9 +62,37 @@ public struct LoRA: LinearAdapter {
     merged.addProduct(b.value.rows(range), a.value, scale: scale)
     return merged
   }
+
+  /// The layer's bias and the scaled one of B.
+  public func merged(bias frozen: Tensor?) -> Tensor? {
+    let own = bias?.value ?? frozen
+    guard let updateBias else { return own }
+    let update = scale * updateBias.value
+    return own.map { $0 + update } ?? update
+  }
 }
 
 extension LinearSite {
   /// A number for random streams that depends on the name alone (FNV-1a).
   var number: UInt32 { name.utf8.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 } }
+
+  /// What stands before peft's names in the keys of this layer.
+  var prefix: String { "base_model.model.\(name)" }
+}
+
+extension Tensor {
+  /// Normal numbers, the same for the same key (Box and Muller's transform of uniform ones).
+  fileprivate static func normal(_ shape: Shape, deviation: Float, key: RandomKey) -> Tensor {
+    var values = Tensor(uninitialized: shape, in: .adapters)
+    let uniform = Tensor.uniform([2 * shape.count], key: key, in: .workspace)
+    values.withMutableElements { values in
+      uniform.withElements { uniform in
+        for index in values.indices {
+          let radius = (-2 * log(Double(1 - uniform[2 * index]))).squareRoot()
+          values[index] = deviation * Float(radius * cos(2 * Double.pi * Double(uniform[2 * index + 1])))
+        }
+      }
+    }
+    return values
+  }
 }

@@ -5,16 +5,18 @@ public import QPEFTTensor
 ///
 /// `loss = Σ over labelled rows of (logsumexp(h · Wᵀ) − logit of the label) / normalizer`.
 /// - Shapes: `h` [n, d], `W` [vocabulary, d], result [1]. Label −100 means none (as in transformers).
-/// - Memory: keeps the gradient of the labelled rows, computed in the same pass, and two chunks of logits while it runs.
+/// - Memory: keeps the gradient of the labelled rows, computed in the same pass, and two chunks of logits while it runs. Where
+///   the head is trained (a `ParameterMatrix`), its gradient too.
 struct HeadCrossEntropy: Operation {
   let head: any FrozenMatrix
   let labels: [Int32]
   let normalizer: Double
   let wantsGradient: Bool
 
-  /// Gradient of the labelled rows, and where these rows lie.
+  /// Gradient of the labelled rows, where these rows lie, and the gradient of a trained head.
   struct Saved {
     let gradient: Tensor?
+    let headGradient: Tensor?
     let rows: [Int32]
     let shape: Shape
   }
@@ -22,12 +24,15 @@ struct HeadCrossEntropy: Operation {
   /// Bytes of logits held at one time.
   private static let chunkByteCount = 24 << 20
 
+  /// Inputs: `h`, and `W` where it is trained.
   func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
     let h = inputs[0]
     precondition(labels.count == h.shape.rows, "\(labels.count) labels for \(h.shape.rows) rows")
     let rows = labels.indices.filter { labels[$0] >= 0 }.map(Int32.init)
     let width = h.shape.columns
     var gradient = wantsGradient ? Tensor(uninitialized: [rows.count, width]) : nil
+    let trainsHead = wantsGradient && inputs.count > 1
+    var headGradient = trainsHead ? Tensor.zeros([head.rows, width], in: .gradients) : nil
     var total = 0.0
     let chunk = max(1, min(rows.count, Self.chunkByteCount / (head.rows * MemoryLayout<Float>.stride)))
     for start in stride(from: 0, to: rows.count, by: chunk) {
@@ -40,10 +45,11 @@ struct HeadCrossEntropy: Operation {
         var dhidden = Tensor(uninitialized: hidden.shape, in: .workspace)
         head.multiplyTransposed(logits, into: &dhidden, accumulate: false)
         gradient?.replaceRows(at: start, with: dhidden)
+        headGradient?.addProduct(logits, transposeA: true, hidden)
       }
     }
     let loss = Tensor([1], [Float(total / normalizer)])
-    return (loss, Saved(gradient: gradient, rows: rows, shape: h.shape))
+    return (loss, Saved(gradient: gradient, headGradient: headGradient, rows: rows, shape: h.shape))
   }
 
   private func losses(of logits: inout Tensor, labels: [Int32]) -> Double {
@@ -63,6 +69,11 @@ struct HeadCrossEntropy: Operation {
 
   func backward(_ gradient: Tensor, _ saved: Saved, into gradients: InputGradients) {
     guard let rowsGradient = saved.gradient else { return }
+    if let headGradient = saved.headGradient {
+      // As a rule the loss is what backward starts from, and its gradient is 1.
+      let factor = gradient.isPhantom ? 1 : gradient.scalar
+      gradients.add(factor == 1 ? headGradient : factor * headGradient, to: 1)
+    }
     gradients.write(0, saved.shape) { dh, accumulate in
       dh.withMutableElements { dh in
         let factor = gradient.scalar
@@ -107,10 +118,13 @@ extension Tensor {
 
 extension Variable {
   /// Cross-entropy of `self · headᵀ` against `labels` (−100: none), summed over labelled rows and divided by `normalizer`.
+  /// A head that is a `ParameterMatrix` gets its gradient.
   public func headCrossEntropy(_ head: any FrozenMatrix, labels: [Int32], normalizer: Double) -> Variable {
-    tape.apply(
+    let inputs = [self] + ((head as? ParameterMatrix).map { [Variable($0.parameter, on: tape)] } ?? [])
+    return tape.apply(
       HeadCrossEntropy(
-        head: head, labels: labels, normalizer: normalizer, wantsGradient: tape.isRecording && needsGradient),
-      [self])
+        head: head, labels: labels, normalizer: normalizer,
+        wantsGradient: tape.isRecording && inputs.contains(where: \.needsGradient)),
+      inputs)
   }
 }

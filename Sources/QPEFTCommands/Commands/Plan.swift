@@ -35,7 +35,8 @@ struct Plan: AsyncParsableCommand {
     threads.apply()
     let base = try BaseModel(model)
     let tuned =
-      try adapter.initAdapter.map { try base.attach(adapter: $0) } ?? base.attach(adapter.configuration)
+      try adapter.initAdapter.map { try base.attach(adapter: $0) }
+      ?? base.attach(adapter.configuration(blocks: base.shape.blockCount))
     let rows =
       try data.map { try base.dataset($0, options: DatasetOptions(maxLength: maxLength)).rows }
       ?? Array(

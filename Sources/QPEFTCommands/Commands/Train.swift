@@ -15,6 +15,8 @@ struct Train: AsyncParsableCommand {
         qpeft train --model smol-nf4 --data train.jsonl --output adapter \\
           --eval-data heldout.jsonl --epochs 3 --batch-size 4 \\
           --learning-rate 1e-3 --schedule cosine --warmup-steps 20
+        qpeft train --model smol-nf4 --data train.jsonl --output adapter \\
+          --layers 8 --use-dora --rank-pattern down_proj=32 --optimizer adamw-8bit
         qpeft train ... --output adapter --resume
       """)
 
@@ -54,7 +56,7 @@ struct Train: AsyncParsableCommand {
 
   private func makeAdapter(_ base: BaseModel) throws -> AdaptedModel {
     if let directory = adapter.initAdapter { return try base.attach(adapter: directory, seed: optimization.seed) }
-    return try base.attach(adapter.configuration, seed: optimization.seed)
+    return try base.attach(adapter.configuration(blocks: base.shape.blockCount), seed: optimization.seed)
   }
 
   private func interrupted(_ run: TrainingRun) throws -> ExitCode {

@@ -6,13 +6,15 @@ struct ModelOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Directory of the model, quantized or not.", valueName: "dir"))
   var model: String
 
-  @Option(help: ArgumentHelp("Directory of a PEFT adapter to use on the model.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Directory of an adapter (PEFT or mlx) to use on the model.", valueName: "dir"))
   var adapter: String?
 
   /// The model, with its adapter if one is named.
   func open() throws -> AdaptedModel {
     let base = try BaseModel(model)
-    return try adapter.map { try base.attach(adapter: $0) } ?? base.withoutAdapter()
+    let tuned = try adapter.map { try base.attach(adapter: $0) } ?? base.withoutAdapter()
+    tuned.warnings.forEach { Terminal.printError("warning: \($0)") }
+    return tuned
   }
 }
 

@@ -26,44 +26,6 @@ struct DataArguments: ParsableArguments {
   var options: DatasetOptions { DatasetOptions(maxLength: maxLength, trainOn: trainOn) }
 }
 
-/// LoRA on the command line.
-struct AdapterArguments: ParsableArguments {
-  @Option(help: "Rank of the adapter's matrices.")
-  var rank = LoRAConfiguration().rank
-
-  @Option(help: "The update is scaled by alpha / rank.")
-  var alpha = LoRAConfiguration().alpha
-
-  @Option(help: "Probability with which inputs of the adapter are dropped in training.")
-  var dropout = LoRAConfiguration().dropout
-
-  @Option(
-    help: ArgumentHelp(
-      "Layers that get an adapter: all-linear, names such as q_proj,v_proj, or a regular expression for whole paths."))
-  var targets = "all-linear"
-
-  @Option(
-    help: ArgumentHelp(
-      "Start from this PEFT adapter; rank, alpha, dropout and targets are then its own.", valueName: "dir"))
-  var initAdapter: String?
-
-  func validate() throws {
-    if rank < 1 { throw ValidationError("--rank must be at least 1.") }
-    if !(alpha > 0 && alpha.isFinite) { throw ValidationError("--alpha must be above 0.") }
-    if !(0..<1).contains(dropout) { throw ValidationError("--dropout must be at least 0 and below 1.") }
-    if targets.isEmpty { throw ValidationError("--targets must name something.") }
-  }
-
-  var configuration: LoRAConfiguration {
-    var configuration = LoRAConfiguration()
-    configuration.rank = rank
-    configuration.alpha = alpha
-    configuration.dropout = dropout
-    configuration.targets = TargetModules(targets)
-    return configuration
-  }
-}
-
 /// Steps, rates, batches.
 struct OptimizationArguments: ParsableArguments {
   private static let defaults = TrainingOptions()
@@ -77,7 +39,9 @@ struct OptimizationArguments: ParsableArguments {
   @Option(help: "Steps over which the learning rate rises from 0.")
   var warmupSteps = defaults.warmupSteps
 
-  @Option(help: "Decoupled weight decay.")
+  @OptionGroup var optimizer: OptimizerArguments
+
+  @Option(help: "Weight decay; decoupled, but part of the gradient in SGD.")
   var weightDecay = defaults.weightDecay
 
   @Option(help: "Gradients are scaled down to this norm; 0: never.")
@@ -120,6 +84,7 @@ struct OptimizationArguments: ParsableArguments {
     options.learningRate = learningRate
     options.schedule = schedule
     options.warmupSteps = warmupSteps
+    options.optimizer = optimizer.options
     options.weightDecay = weightDecay
     options.maximumGradientNorm = maxGradNorm
     options.batchSize = batchSize

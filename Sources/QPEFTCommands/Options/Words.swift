@@ -3,6 +3,9 @@
 public import ArgumentParser
 public import QPEFT
 
+extension LoRAConfiguration.Bias: ExpressibleByArgument {}
+extension LoRAConfiguration.Initialization: ExpressibleByArgument {}
+extension OptimizerOptions.Kind: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}
 extension QuantizationScheme.Format: ExpressibleByArgument {}
 extension TrainOn: ExpressibleByArgument {}

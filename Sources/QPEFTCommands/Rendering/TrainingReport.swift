@@ -33,10 +33,11 @@ final class TrainingReport {
     if let adapters = tuned.adapters {
       let settings = adapters.configuration
       terminal.line(
-        "adapter   LoRA on \(Format.count(adapters.parameters.count / 2, "layer")), rank \(settings.rank), "
+        "adapter   \(settings.usesDoRA ? "DoRA" : "LoRA") on \(Format.count(adapters.adaptedLayers.count, "layer")), rank \(settings.rank), "
           + "alpha \(Format.short(Double(settings.alpha))), dropout \(Format.short(Double(settings.dropout))): "
           + "\(Format.count(adapters.parameterCount)) trained parameters")
     }
+    for warning in tuned.warnings { terminal.line("warning   \(warning)") }
   }
 
   /// One file of rows.

@@ -3,7 +3,7 @@ extension PEFTAdapterConfig {
   /// Keys that do not change what the adapter computes, or are null or empty in every file read here.
   private static let ignored: Set<String> = [
     "auto_mapping", "peft_version", "inference_mode", "init_lora_weights", "megatron_core", "loftq_config",
-    "ensure_weight_tying", "qalora_group_size", "runtime_config",
+    "qalora_group_size", "runtime_config",
   ]
 
   /// The text of `adapter_config.json` as PEFT up to 0.15 writes it: `json.dumps(..., indent=2, sort_keys=True)`.
@@ -24,7 +24,8 @@ extension PEFTAdapterConfig {
       "alpha_pattern": .object(alphas), "auto_mapping": nil, "base_model_name_or_path": optional(baseModel),
       "bias": .string(bias), "corda_config": nil, "eva_config": nil, "exclude_modules": targets(excluded),
       "fan_in_fan_out": .bool(isFanInFanOut), "inference_mode": true, "init_lora_weights": true,
-      "layer_replication": nil, "layers_pattern": nil,
+      "layer_replication": nil,
+      "layers_pattern": layersPattern.isEmpty ? .null : .array(layersPattern.map { .string($0) }),
       "layers_to_transform": layers.map { .array($0.map { .integer($0) }) } ?? .null, "loftq_config": [:],
       "lora_alpha": number(alpha), "lora_bias": .bool(hasLoRABias), "lora_dropout": .number(dropout),
       "megatron_config": nil, "megatron_core": "megatron.core",
@@ -65,9 +66,10 @@ extension PEFTAdapterConfig {
     ranks = try reader.map("rank_pattern") { $0.integer }
     alphas = try reader.map("alpha_pattern") { $0.number }
     layers = try reader.integers("layers_to_transform")
+    layersPattern = try reader.strings("layers_pattern") ?? []
     let known = JSONValue(parsingOrNull: text).object?.keys ?? []
     let read = Set(known).subtracting([
-      "corda_config", "eva_config", "layer_replication", "layers_pattern", "megatron_config", "trainable_token_indices",
+      "corda_config", "eva_config", "layer_replication", "megatron_config", "trainable_token_indices",
     ]).union(Self.ignored)
     otherKeys = object.members.filter { name, value in
       !read.contains(name) && ![.null, .bool(false), .object([:]), .array([])].contains(value)
@@ -103,8 +105,11 @@ private struct Reader {
   func number(_ key: String) throws(PEFTAdapterError) -> Double? { try value(key, "a number") { $0.number } }
   func integer(_ key: String) throws(PEFTAdapterError) -> Int? { try value(key, "a whole number") { $0.integer } }
 
+  /// A list, or one string for a list of one.
   func strings(_ key: String) throws(PEFTAdapterError) -> [String]? {
-    try value(key, "a list of strings") { Self.all($0.array) { $0.string } }
+    try value(key, "a list of strings") { node in
+      node.string.map { $0.isEmpty ? [] : [$0] } ?? Self.all(node.array) { $0.string }
+    }
   }
 
   /// A list, or one number for a list of one.

@@ -46,6 +46,8 @@ public struct PEFTAdapterConfig: Hashable, Sendable {
   public var alphas: [String: Double] = [:]
   /// `layers_to_transform`: blocks that have adapters; nil is all.
   public var layers: [Int]?
+  /// `layers_pattern`: what stands before a block's number in a path; empty: anything.
+  public var layersPattern: [String] = []
   /// Keys of the file that are set and have no place in this type; PEFT too would warn of those it does not know.
   public internal(set) var otherKeys: [String] = []
 

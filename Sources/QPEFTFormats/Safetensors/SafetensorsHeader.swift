@@ -39,6 +39,7 @@ struct SafetensorsHeader {
   }
 
   private static func metadata(_ value: JSONValue, file: String) throws(SafetensorsError) -> [String: String] {
+    if value == .null { return [:] }  // As mlx writes it; the format's own reader takes it for none.
     guard let object = value.object else {
       throw .malformed(file: file, tensor: "__metadata__", problem: "is not a JSON object")
     }

@@ -16,19 +16,21 @@ public struct Llama: LanguageModel {
   let norm: RMSNorm
   let rotary: RotaryEmbedding
 
-  /// A model over `weights`; `adapters` decides which linear layer gets an adapter.
+  /// A model over `weights`; `adapters` decides which linear layer gets an adapter, `modules` which other module is trained.
   /// - Throws: `ModelError.shape` where a weight is not as configured, and what `weights` throws.
   public init(
-    _ configuration: LlamaConfiguration, weights: any WeightSource, adapters: @escaping AdapterChoice = { _, _ in nil }
+    _ configuration: LlamaConfiguration, weights: any WeightSource, adapters: @escaping AdapterChoice = { _, _ in nil },
+    modules: @escaping ModuleChoice = { _, _ in nil }
   ) throws {
     self.configuration = configuration
-    let reader = LlamaReader(configuration: configuration, weights: weights, adapters: adapters)
-    embedding = try reader.matrix("model.embed_tokens", configuration.vocabularySize, configuration.hiddenSize)
+    let reader = LlamaReader(configuration: configuration, weights: weights, adapters: adapters, modules: modules)
+    let tied = configuration.tiesHead
+    let table = try reader.matrix("model.embed_tokens", configuration.vocabularySize, configuration.hiddenSize)
+    embedding = try reader.trainable(table, ModuleSite(name: "model.embed_tokens", kind: .embedding, isTied: tied))
     blocks = try (0..<configuration.blockCount).map(reader.block)
     norm = try reader.norm("model.norm")
-    head =
-      configuration.tiesHead
-      ? embedding : try reader.matrix("lm_head", configuration.vocabularySize, configuration.hiddenSize)
+    let output = tied ? table : try reader.matrix("lm_head", configuration.vocabularySize, configuration.hiddenSize)
+    head = try reader.trainable(output, ModuleSite(name: "lm_head", kind: .head, isTied: tied))
     rotary = RotaryEmbedding(
       head: configuration.head, theta: configuration.ropeTheta, scaling: configuration.ropeScaling)
   }
@@ -47,18 +49,22 @@ public struct Llama: LanguageModel {
   /// What is frozen, by kind and storage.
   public var weightGroups: [WeightGroup] {
     var matrices: [(String, any FrozenMatrix)] = linears.map { ("linear layers", $0.base.weight) }
-    matrices.append((configuration.tiesHead ? "embedding and head" : "embedding", embedding))
-    if !configuration.tiesHead { matrices.append(("head", head)) }
-    return WeightGroup.sum(matrices)
+    let sharesTable = configuration.tiesHead && !(head is ParameterMatrix) && !(embedding is ParameterMatrix)
+    matrices.append((sharesTable ? "embedding and head" : "embedding", embedding))
+    if !sharesTable { matrices.append(("head", head)) }
+    // Trained copies are the adapter's.
+    return WeightGroup.sum(matrices.filter { !($0.1 is ParameterMatrix) })
   }
 
   /// Rows after the final norm: [n, hidden].
   public func hidden(_ batch: TokenBatch, on tape: Tape, checkpointing: Bool, cache: KeyValueCache?) -> Variable {
     let pass = ForwardPass(
       rotation: rotary.table(positions: batch.positions), segments: batch.segments, cache: cache)
-    var x = Variable(embedding.rows(batch.ids), on: tape)
+    var x = tape.rows(batch.ids, of: embedding)
     for block in blocks {
-      x = checkpointing ? x.checkpointed { block($0, pass) } : block(x, pass)
+      // Below the first trained block nobody wants a gradient, so nothing is kept.
+      let isRecomputed = checkpointing && (x.needsGradient || block.isTrained)
+      x = isRecomputed ? x.checkpointed { block($0, pass) } : block(x, pass)
     }
     return norm(x)
   }
@@ -69,6 +75,7 @@ private struct LlamaReader {
   let configuration: LlamaConfiguration
   let weights: any WeightSource
   let adapters: AdapterChoice
+  let modules: ModuleChoice
 
   func block(_ index: Int) throws -> TransformerBlock {
     let path = "model.layers.\(index)"
@@ -110,7 +117,14 @@ private struct LlamaReader {
   }
 
   func norm(_ name: String) throws -> RMSNorm {
-    RMSNorm(weight: try vector("\(name).weight", configuration.hiddenSize), eps: configuration.normEpsilon)
+    let weight = try vector("\(name).weight", configuration.hiddenSize)
+    let parameter = try modules(ModuleSite(name: name, kind: .norm)) { weight.copied(in: .adapters) }
+    return RMSNorm(weight: weight, parameter: parameter, eps: configuration.normEpsilon)
+  }
+
+  func trainable(_ matrix: any FrozenMatrix, _ site: ModuleSite) throws -> any FrozenMatrix {
+    let parameter = try modules(site) { matrix.rows((0..<matrix.rows).map(Int32.init)) }
+    return parameter.map(ParameterMatrix.init) ?? matrix
   }
 
   func vector(_ name: String, _ count: Int) throws -> Tensor {

@@ -1,3 +1,4 @@
+internal import QPEFTAutodiff
 internal import QPEFTLayers
 public import QPEFTModels
 internal import QPEFTTensor
@@ -26,7 +27,7 @@ public struct Fingerprint: Hashable, Sendable, CustomStringConvertible {
       group.storage.utf8.forEach { combine(UInt64($0)) }
       combine(UInt64(group.bytes))
     }
-    combine(model.head)
+    if !(model.head is ParameterMatrix) { combine(model.head) }
     for linear in model.linears { combine(linear.base.weight) }
   }
 
