@@ -33,6 +33,9 @@ public struct MatrixView: @unchecked Sendable {
   /// Input features.
   public var columns: Int { matrix.columns }
 
+  /// Where the stored numbers or codes begin.
+  package var valuesAddress: UnsafeRawPointer? { matrix.values }
+
   /// Dense values, row-major. The buffer holds at least `rows * columns` numbers, aligned to one number.
   package init(dense values: UnsafeRawBufferPointer, storage: MatrixStorage, rows: Int, columns: Int) {
     precondition(
@@ -76,7 +79,7 @@ public struct MatrixView: @unchecked Sendable {
     self.init(matrix: matrix)
   }
 
-  private init(matrix: qp_matrix) { self.matrix = matrix }
+  init(matrix: qp_matrix) { self.matrix = matrix }
 
   private init(
     codes: UnsafeRawBufferPointer, levels: UnsafeBufferPointer<Float>, block: Int, rows: Int, columns: Int

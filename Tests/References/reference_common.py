@@ -187,7 +187,7 @@ def load_4bit(directory, attention="eager"):
     model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation=attention)
     model.config.dtype = torch.float32
     for parameter in model.parameters():  # transformers 5.23 keeps the file's dtype when the file is prequantized
-        if parameter.is_floating_point():
+        if parameter.is_floating_point() and not isinstance(parameter, bnb.nn.Params4bit):
             parameter.data = parameter.data.float()
     for module in model.modules():
         if isinstance(module, bnb.nn.Linear4bit):
