@@ -3,6 +3,7 @@
 //
 //   swift run -c release KernelBenchmark [--one-core] [ROWSxCOLUMNS ...]
 //   --one-core: one thread, timed by the processor's time it took, which other programs disturb little.
+//   --blocks: matrices in ggml's block formats instead, of 1 and 512 tokens.
 //   QPEFT_KERNELS=avx2 ...     one set of kernels
 internal import Foundation
 internal import QPEFTKernels
@@ -17,10 +18,25 @@ if oneCore { KernelSet.threadCount = 1 }
 let cores = ProcessInfo.processInfo.activeProcessorCount
 print("\(KernelSet.active) kernels, \(KernelSet.threadCount) threads (\(KernelSet.threadBackend)), \(cores) cores")
 print("    rows x columns  tokens  way       GFLOP/s   sgemm   ratio")
+if CommandLine.arguments.contains("--blocks") {
+  for (rows, columns) in shapes.isEmpty ? [(1536, 512), (4096, 4096)] : shapes {
+    for format in BlockFormat.allCases where columns % format.count == 0 {
+      let weight = BlockWeight(format, rows: rows, columns: columns)
+      for tokens in [1, 512] {
+        for transposed in [false, true] {
+          compare(weight.view, weight.dense, tokens: tokens, transposed: transposed, "  \(format)")
+        }
+      }
+    }
+  }
+  exit(0)
+}
 for (rows, columns) in chosen {
   let weight = FourBitWeight(rows: rows, columns: columns)
   for tokens in [1, 8, 64, 512] {
-    for transposed in [false, true] { compare(weight, tokens: tokens, transposed: transposed) }
+    for transposed in [false, true] {
+      compare(weight.view, weight.dense, tokens: tokens, transposed: transposed)
+    }
   }
 }
 for shape in [
@@ -31,7 +47,7 @@ for shape in [
 }
 
 /// One shape, one direction, in turns.
-func compare(_ weight: FourBitWeight, tokens: Int, transposed: Bool) {
+func compare(_ weight: MatrixView, _ dense: Floats, tokens: Int, transposed: Bool, _ note: String = "") {
   let (inputs, outputs) = transposed ? (weight.rows, weight.columns) : (weight.columns, weight.rows)
   let x = Floats(tokens * inputs)
   let y = Floats(tokens * outputs)
@@ -42,16 +58,16 @@ func compare(_ weight: FourBitWeight, tokens: Int, transposed: Bool) {
       best.ours,
       seconds {
         if transposed {
-          Kernels.multiplyTransposed(y.buffer, x.input, weight.view, n: tokens)
+          Kernels.multiplyTransposed(y.buffer, x.input, weight, n: tokens)
         } else {
-          Kernels.multiply(y.buffer, x.input, weight.view, n: tokens)
+          Kernels.multiply(y.buffer, x.input, weight, n: tokens)
         }
       })
     best.dense = min(
       best.dense,
       seconds {
         Kernels.gemm(
-          y.buffer, x.input, weight.dense.input, transposeB: !transposed, m: tokens, n: outputs, k: inputs)
+          y.buffer, x.input, dense.input, transposeB: !transposed, m: tokens, n: outputs, k: inputs)
       })
   }
   let name = "\(weight.rows) x \(weight.columns)"
@@ -59,7 +75,7 @@ func compare(_ weight: FourBitWeight, tokens: Int, transposed: Bool) {
   print(
     String(repeating: " ", count: max(0, 18 - name.count)) + name,
     String(format: "%7d", tokens), " \(way)",
-    String(format: "%9.1f %7.1f %7.2f", work / best.ours / 1e9, work / best.dense / 1e9, best.dense / best.ours))
+    String(format: "%9.1f %7.1f %7.2f", work / best.ours / 1e9, work / best.dense / 1e9, best.dense / best.ours) + note)
 }
 
 func attention(_ shape: AttentionShape, rows: Int) {

@@ -22,6 +22,7 @@ const qp_kernel_set qp_kernels_neon = {
     .few_columns = qp_few_columns_neon,
     .decode_q4 = qp_decode_q4_neon,
     .decode_f16 = qp_decode_f16_neon,
+    .block_decoders = qp_block_decoders_reference,
 #include "leaves/elementwise_fields.h"
 };
 #endif

@@ -21,6 +21,9 @@ typedef struct {
   uint8_t order[16];
 } qp_q4_rule;
 
+/// y[32] = numbers 32 * part ... of a block.
+typedef void (*qp_block_decoder)(float *y, const uint8_t *block, size_t part);
+
 typedef struct qp_kernel_set {
   const char *name;
   int (*supported)(void);
@@ -54,6 +57,8 @@ typedef struct qp_kernel_set {
   void (*decode_q4)(float *y, const uint8_t *codes, const float *levels, float scale, size_t count);
   void (*decode_f16)(float *y, const uint16_t *x, size_t count);
   void (*decode_bf16)(float *y, const uint16_t *x, size_t count);
+  /// By storage from QP_GGML_Q4_0 on; NULL: those of the reference.
+  const qp_block_decoder *block_decoders;
   /// codes of clamp(x * inverse, -1, 1), packed two a byte; count even.
   void (*encode_q4)(uint8_t *codes, const float *x, float inverse, const qp_q4_rule *rule, size_t count);
   /// max |x|; NaN if there is one.
@@ -113,6 +118,12 @@ extern const qp_kernel_set qp_kernels_reference;
 extern const qp_kernel_set qp_kernels_avx2;
 extern const qp_kernel_set qp_kernels_avx512;
 extern const qp_kernel_set qp_kernels_neon;
+
+extern const int8_t qp_iq4_levels[16], qp_mxfp4_levels[16];
+extern const qp_block_decoder qp_block_decoders_reference[], qp_block_decoders_avx2[], qp_block_decoders_avx512[];
+
+/// Whether the leaves of a set read the matrix; else it goes through qp_decode_run.
+static inline int qp_leaves_read(const qp_matrix *w) { return w->storage <= QP_Q4 && !w->interleaved_head; }
 
 /// scale(b) of a QP_Q4 matrix.
 #pragma clang fp contract(off)

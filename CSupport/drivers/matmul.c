@@ -38,6 +38,19 @@ static void pack_strip(void *context, size_t strip, size_t worker) {
   }
 }
 
+static void pack_panel(const product *p, float *panel, size_t output, size_t width, size_t k, size_t kc) {
+  const qp_kernel_set *set = p->set;
+  int leaves = qp_leaves_read(p->w);
+  if (p->transposed && leaves)
+    set->pack_weight_columns(panel, p->w, k, kc, output, width);
+  else if (p->transposed)
+    qp_pack_weight_columns_any(set, panel, p->w, k, kc, output, width);
+  else if (leaves)
+    set->pack_weight_rows(panel, p->w, output, width, k, kc);
+  else
+    qp_pack_weight_rows_any(set, panel, p->w, output, width, k, kc);
+}
+
 static void multiply_group(void *context, size_t index, size_t worker) {
   const product *p = context;
   const qp_kernel_set *set = p->set;
@@ -49,10 +62,7 @@ static void multiply_group(void *context, size_t index, size_t worker) {
     size_t kc = least(p->depth - k, QP_KC);
     for (size_t o = 0; o < outputs; o += nr) {
       size_t width = least(outputs - o, nr);
-      if (p->transposed)
-        set->pack_weight_columns(panels + o * kc, p->w, k, kc, first + o, width);
-      else
-        set->pack_weight_rows(panels + o * kc, p->w, first + o, width, k, kc);
+      pack_panel(p, panels + o * kc, first + o, width, k, kc);
     }
     // The larger of strip and panel stays in the nearest cache, the other streams past it.
     size_t tiles = strips * panel_count;
@@ -94,8 +104,32 @@ static void few_columns_task(void *context, size_t i, size_t worker) {
   p->set->few_columns(p->y, p->x, p->w, first, least(p->outputs - first, p->group), p->n, p->accumulate);
 }
 
+// Rows that the leaves cannot read are decoded into the task's scratch and multiplied there.
+static void few_decoded_task(void *context, size_t i, size_t worker) {
+  const product *p = context;
+  float *decoded = p->panels + worker * (QP_GROUP * QP_KC);
+  size_t first = i * p->group, rows = least(p->outputs - first, p->group), most = least(rows, QP_GROUP * QP_KC / p->depth);
+  for (size_t row = first; row < first + rows; row += most) {
+    size_t count = least(first + rows - row, most);
+    qp_matrix w = {.storage = QP_F32, .rows = count, .columns = p->depth, .values = decoded};
+    qp_decode_run(p->set, decoded, p->w, row * p->depth, count * p->depth);
+    p->set->few_rows(p->y + row, p->outputs, p->strips, &w, 0, count, p->n, p->accumulate);
+  }
+}
+
+static int few_decoded(product *p) {
+  qp_matrix w = {.storage = QP_F32, .rows = p->outputs, .columns = p->depth};
+  if (p->transposed || p->depth > QP_GROUP * QP_KC || !p->set->few_takes(&w, p->n, 0)) return 0;
+  p->group = 16;
+  for (size_t token = 0; token < p->n; token++)
+    p->set->few_arrange(p->strips + token * p->depth, p->x + token * p->depth, &w);
+  qp_parallel_for((p->outputs + p->group - 1) / p->group, few_decoded_task, p);
+  return 1;
+}
+
 static int few_tokens(product *p) {
   const qp_kernel_set *set = p->set;
+  if (p->n <= QP_FEW_MAX && set->few_takes && !qp_leaves_read(p->w)) return few_decoded(p);
   if (p->n > QP_FEW_MAX || !set->few_takes || !set->few_takes(p->w, p->n, p->transposed)) return 0;
   size_t most = p->transposed ? QP_FEW_COLUMNS : 64, threads = qp_thread_count();
   size_t tasks = round_up((p->outputs + most - 1) / most, threads);

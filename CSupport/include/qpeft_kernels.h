@@ -37,7 +37,33 @@ const char *qp_thread_backend(void);
 
 // ---------------------------------------------------------------------------------------------------- frozen matrices
 
-typedef enum { QP_F32 = 0, QP_F16 = 1, QP_BF16 = 2, QP_Q4 = 3 } qp_storage;
+typedef enum {
+  QP_F32 = 0,
+  QP_F16 = 1,
+  QP_BF16 = 2,
+  QP_Q4 = 3,
+  // ggml's block formats, as GGUF files hold them:
+  QP_GGML_Q4_0,
+  QP_GGML_Q4_1,
+  QP_GGML_Q5_0,
+  QP_GGML_Q5_1,
+  QP_GGML_Q8_0,
+  QP_GGML_Q2_K,
+  QP_GGML_Q3_K,
+  QP_GGML_Q4_K,
+  QP_GGML_Q5_K,
+  QP_GGML_Q6_K,
+  QP_GGML_IQ4_NL,
+  QP_GGML_IQ4_XS,
+  QP_GGML_MXFP4,
+  QP_STORAGE_COUNT
+} qp_storage;
+
+/// Numbers and bytes of a block; a row is whole blocks. Dense types: one number. QP_Q4: zeros, its parts lie apart.
+typedef struct {
+  size_t count, bytes;
+} qp_block;
+qp_block qp_block_of(qp_storage storage);
 
 /// A frozen weight W[rows, columns] (rows = output features), as it lies in a mapped file.
 /// QP_Q4 is bitsandbytes' 4-bit layout: the flattened matrix, element 2i in the high nibble of byte i and 2i+1 in the low one;
@@ -45,10 +71,14 @@ typedef enum { QP_F32 = 0, QP_F16 = 1, QP_BF16 = 2, QP_Q4 = 3 } qp_storage;
 /// last may be short. scale(b) = absmax[b], or, with double quantization (absmax == NULL),
 /// nested_map[absmax_codes[b]] * nested_absmax[b / nested_block] + nested_offset, each step rounded to float32.
 /// `columns` is even or `rows` is 1 for QP_Q4 rows to start on a byte; kernels handle odd columns too (slowly, but right).
+/// QP_GGML_*: blocks one after the other, `columns` a multiple of the block's count; bytes need no alignment.
+/// interleaved_head, if not 0: heads of so many rows (even) are stored as llama.cpp rotates them, neighbours for halves: row
+/// `half * (head / 2) + i` of a head lies at row `2 * i + half`. Not for QP_Q4.
 typedef struct {
   qp_storage storage;
   size_t rows, columns;
-  const void *values;  // float / half / bfloat16 numbers, or 4-bit codes
+  const void *values;  // float / half / bfloat16 numbers, 4-bit codes, or blocks
+  size_t interleaved_head;
   // QP_Q4 only:
   const float *levels;  // [16]
   size_t block;

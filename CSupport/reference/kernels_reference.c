@@ -16,6 +16,7 @@ const qp_kernel_set qp_kernels_reference = {
     .decode_q4 = qp_ref_decode_q4,
     .decode_f16 = qp_ref_decode_f16,
     .decode_bf16 = qp_ref_decode_bf16,
+    .block_decoders = qp_block_decoders_reference,
     .encode_q4 = qp_ref_encode_q4,
     .max_abs = qp_ref_max_abs,
     .row_max = qp_ref_row_max,

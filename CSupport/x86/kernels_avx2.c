@@ -26,6 +26,7 @@ const qp_kernel_set qp_kernels_avx2 = {
     .few_columns = qp_few_columns_avx2,
     .decode_q4 = qp_decode_q4_avx2,
     .decode_f16 = qp_decode_f16_avx2,
+    .block_decoders = qp_block_decoders_avx2,
 #include "leaves/elementwise_fields.h"
 };
 #endif

@@ -26,6 +26,7 @@ const qp_kernel_set qp_kernels_avx512 = {
     .few_columns = qp_few_columns_avx512,
     .decode_q4 = qp_decode_q4_avx512,
     .decode_f16 = qp_decode_f16_avx512,
+    .block_decoders = qp_block_decoders_avx512,
 #include "leaves/elementwise_fields.h"
 };
 #endif

@@ -77,7 +77,7 @@ void qp_pack_weight_rows_avx512(float *dst, const qp_matrix *w, size_t row, size
       return;
     case QP_F16: half_rows(dst, halves, QP_F16, w->columns, rows, kc); return;
     case QP_BF16: half_rows(dst, halves, QP_BF16, w->columns, rows, kc); return;
-    case QP_Q4: break;
+    default: break;
   }
   if (!qp_aligned_q4(w)) {
     qp_pack_weight_rows_any(&qp_kernels_avx512, dst, w, row, rows, column, kc);
@@ -110,7 +110,7 @@ void qp_pack_weight_columns_avx512(float *dst, const qp_matrix *w, size_t row, s
       return;
     case QP_F16: half_columns(dst, halves, QP_F16, w->columns, columns, kc); return;
     case QP_BF16: half_columns(dst, halves, QP_BF16, w->columns, columns, kc); return;
-    case QP_Q4: break;
+    default: break;
   }
   if (!qp_aligned_q4(w)) {
     qp_pack_weight_columns_any(&qp_kernels_avx512, dst, w, row, kc, column, columns);

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import QPEFTJSON
 
 /// All that a model directory says about text: tokenizer, chat template, and the tokens that begin, end and pad.
@@ -37,14 +36,18 @@ public struct ChatTokenizer: Sendable {
   ///
   /// - Throws: ``TokenizerError`` or ``TemplateError``, naming file and remedy.
   public static func load(directory: String) throws -> ChatTokenizer {
-    func path(_ name: String) -> String { (directory as NSString).appendingPathComponent(name) }
-    guard FileManager.default.fileExists(atPath: path("tokenizer.json")) else {
-      throw TokenizerError.missingFile(directory: directory, file: "tokenizer.json")
+    try load(ModelTextFiles(directory: directory))
+  }
+
+  /// The same from files in a directory or in memory.
+  ///
+  /// - Throws: ``TokenizerError`` or ``TemplateError``, naming file and remedy.
+  public static func load(_ files: ModelTextFiles) throws -> ChatTokenizer {
+    func json(_ name: String) throws(TokenizerError) -> JSONValue { try files.json(name) ?? .null }
+    guard let vocabulary = try files.json("tokenizer.json") else {
+      throw TokenizerError.missingFile(directory: files.place, file: "tokenizer.json")
     }
-    func json(_ name: String) throws(TokenizerError) -> JSONValue {
-      FileManager.default.fileExists(atPath: path(name)) ? try TextFile.json(at: path(name)) : .null
-    }
-    let tokenizer = try Tokenizer(contentsOf: path("tokenizer.json"))
+    let tokenizer = try Tokenizer(json: vocabulary)
     let settings = try json("tokenizer_config.json")
     let map = try json("special_tokens_map.json")
     let generation = try json("generation_config.json")
@@ -76,7 +79,7 @@ public struct ChatTokenizer: Sendable {
     let pad = try id("pad") ?? ids(config["pad_token_id"]).first
     return ChatTokenizer(
       tokenizer: tokenizer,
-      template: try templateSource(settings, path("chat_template.jinja"), path("chat_template.json")).map {
+      template: try templateSource(settings, files).map {
         try ChatTemplate($0, variables: variables)
       },
       bosID: bos, eosIDs: ends, padID: pad,
@@ -84,15 +87,9 @@ public struct ChatTokenizer: Sendable {
   }
 
   /// A file of its own comes before the configuration; of several named templates, the default.
-  private static func templateSource(
-    _ settings: JSONValue, _ file: String, _ jsonFile: String
-  ) throws(TokenizerError) -> String? {
-    if FileManager.default.fileExists(atPath: file) {
-      return String(decoding: try TextFile.bytes(at: file), as: UTF8.self)
-    }
-    if FileManager.default.fileExists(atPath: jsonFile) {
-      if let text = try TextFile.json(at: jsonFile)["chat_template"]?.string { return text }
-    }
+  private static func templateSource(_ settings: JSONValue, _ files: ModelTextFiles) throws(TokenizerError) -> String? {
+    if let text = try files.bytes("chat_template.jinja") { return String(decoding: text, as: UTF8.self) }
+    if let text = try files.json("chat_template.json")?["chat_template"]?.string { return text }
     if let text = settings["chat_template"]?.string { return text }
     let named = settings["chat_template"]?.array ?? []
     let chosen = named.first { $0["name"]?.string == "default" } ?? named.first

@@ -49,6 +49,7 @@ test_matrix matrix_of(int storage, size_t rows, size_t columns);
 void test_products(const qp_kernel_set *set);
 void test_few(const qp_kernel_set *set);
 void test_codecs(const qp_kernel_set *set);
+void test_blocks(const qp_kernel_set *set);
 void test_rows(const qp_kernel_set *set);
 void test_vectors(const qp_kernel_set *set);
 void test_drivers(void);

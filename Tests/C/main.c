@@ -13,6 +13,7 @@ int main(void) {
     test_products(set);
     test_few(set);
     test_codecs(set);
+    test_blocks(set);
     test_rows(set);
     test_vectors(set);
     test_drivers();

@@ -103,15 +103,41 @@ import Testing
     #expect(try failure(header(tensors: 1) + tensor("a", [8], offset: UInt64.max - 31) + padding) is GGUFError)
     #expect(try failure(header(tensors: 1) + tensor("a", [8], offset: 1 << 20) + padding) is GGUFError)
     guard
-      case .unsupportedType(_, "a", "Q2_K")? = try failure(header(tensors: 1) + tensor("a", [256], type: 10) + padding)
+      case .unsupportedType(_, "a", "IQ2_XS")? = try failure(
+        header(tensors: 1) + tensor("a", [256], type: 17) + padding)
         as? GGUFError
     else {
-      Issue.record("Q2_K was read")
+      Issue.record("IQ2_XS was read")
       return
     }
-    for alignment: UInt32 in [0, 3, 0xFFFF_FFFF] {
+    for alignment: UInt32 in [0, 3, 4, 0xFFFF_FFFF] {
       let key = text("general.alignment") + little(UInt32(4)) + little(alignment)
       #expect(try failure(header(keys: 1) + key) is GGUFError, "alignment \(alignment)")
+    }
+  }
+
+  @Test("parts that are missing, doubled, foreign or named otherwise are refused")
+  func wrongParts() throws {
+    let names = (1...3).map { "tiny-llama-split-0000\($0)-of-00003.gguf" }
+    let parts = try names.map { try readBytes(fixture("gguf/" + $0)) }
+    func failure(_ files: [(String, [UInt8])], opening name: String) throws -> (any Error)? {
+      try withTemporaryDirectory { directory in
+        for (name, bytes) in files { try write(bytes, to: directory + "/" + name) }
+        do { _ = try GGUFFile(path: directory + "/" + name) } catch { return error }
+        return nil
+      }
+    }
+    #expect(try failure([(names[0], parts[0]), (names[1], parts[1]), (names[2], parts[2])], opening: names[0]) == nil)
+    #expect(try failure([(names[0], parts[0]), (names[1], parts[1])], opening: names[0]) is MappedFileError)
+    guard case .notFirstPart? = try failure([(names[1], parts[1])], opening: names[1]) as? GGUFError,
+      case .notFirstPart? = try failure([("x.gguf", parts[0])], opening: "x.gguf") as? GGUFError,
+      case .tensor(_, _, "occurs twice")? = try failure(
+        [(names[0], parts[0]), (names[1], parts[1]), (names[2], parts[1])], opening: names[0]) as? GGUFError,
+      case .metadata(_, "split.tensors.count", _)? = try failure(
+        [(names[0], parts[0]), (names[1], parts[1]), (names[2], header())], opening: names[0]) as? GGUFError
+    else {
+      Issue.record("wrong parts were read, or for another reason refused")
+      return
     }
   }
 

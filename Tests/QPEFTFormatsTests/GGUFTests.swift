@@ -1,6 +1,7 @@
 import Foundation
 import QPEFTFormats
 import QPEFTJSON
+import QPEFTKernels
 import QPEFTQuantization
 import QPEFTTensor
 import Testing
@@ -30,6 +31,44 @@ import Testing
     #expect(entry.type.name.lowercased() == type)
     #expect(gguf.decoded(entry).shape == expected.shape)
     #expect(bits(gguf.decoded(entry)) == bits(expected))
+  }
+
+  @Test func `a model in parts is the model in one file`() throws {
+    let whole = try GGUFFile(path: fixture("gguf/tiny-llama.gguf"))
+    let parts = try GGUFFile(path: fixture("gguf/tiny-llama-split-00001-of-00003.gguf"))
+    #expect(parts.files.count == 3 && Set(parts.entries.map(\.part)) == [0, 1, 2])
+    #expect(Set(parts.entries.map(\.name)) == Set(whole.entries.map(\.name)))
+    for entry in whole.entries {
+      let other = try #require(parts.entry(entry.name))
+      #expect(other.type == entry.type && other.shape == entry.shape)
+      #expect(Array(parts.bytes(other)) == Array(whole.bytes(entry)), "\(entry.name)")
+    }
+    #expect(whole.metadata.allSatisfy { parts.metadata[$0.key] == $0.value })
+    try withTemporaryDirectory { path in
+      let report = try CheckpointQuantizer(source: parts.path, output: path + "/out").run()
+      #expect(report.layers.count == 14)
+    }
+  }
+
+  @Test func `weights of a GGUF are read where they lie, under Hugging Face names, q and k in transformers' order`()
+    throws
+  {
+    let model = try GGUFModel(path: fixture("gguf/tiny-llama.gguf"))
+    let expected = try decodedTensors(fixture("gguf/tiny-llama-decoded.safetensors"))
+    #expect(model.tensorNames == expected.keys.sorted())
+    for (name, tensor) in expected {
+      #expect(model.contains(name))
+      #expect(try bits(model.vector(named: name)) == bits(tensor), "\(name)")
+      guard tensor.shape.rank == 2 else { continue }
+      let matrix = try #require(try model.frozenMatrix(named: name) as? GGUFMatrix)
+      #expect(matrix.rows == tensor.shape[0] && matrix.columns == tensor.shape[1])
+      #expect(bits(matrix.rows((0..<Int32(matrix.rows)).reversed())) == bits(tensor.reversedRows()), "\(name)")
+      let file = model.gguf.files[0].bytes
+      let start = try #require(file.baseAddress)
+      #expect((start..<(start + file.count)).contains(try #require(matrix.view.valuesAddress)))
+    }
+    #expect(throws: GGUFError.self) { try model.vector(named: "model.layers.2.input_layernorm.weight") }
+    #expect(throws: GGUFError.self) { try model.frozenMatrix(named: "model.norm.weight") }
   }
 
   @Test func `a tiny llama comes out under Hugging Face names with q and k in transformers' order`() throws {
@@ -120,4 +159,20 @@ import Testing
 /// What a matrix decodes to after quantization in memory.
 private func quantizedInMemory(_ tensor: Tensor) throws -> Tensor {
   try Quantized4BitMatrix(quantizing: tensor).decoded()
+}
+
+extension Tensor {
+  /// The rows of a matrix, the last first.
+  fileprivate func reversedRows() -> Tensor {
+    var result = Tensor(uninitialized: shape)
+    let columns = shape[1], source = elements
+    result.withMutableElements { target in
+      for row in 0..<shape[0] {
+        for column in 0..<columns {
+          target[row * columns + column] = source[(shape[0] - 1 - row) * columns + column]
+        }
+      }
+    }
+    return result
+  }
 }

@@ -75,6 +75,29 @@ import Testing
     }
   }
 
+  @Test func `a shard that is a link may lead to the blobs of the cache, and nowhere else outside`() throws {
+    let shard = "model-00001-of-00002.safetensors"
+    let index = map(shard, "model-00002-of-00002.safetensors")
+    for (place, isInside) in [("blobs", true), ("elsewhere", false), ("snapshots/0", true), ("snapshots/1", false)] {
+      try withTemporaryDirectory { root in
+        let snapshot = root + "/snapshots/0"
+        for name in [snapshot, "\(root)/\(place)"] {
+          try FileManager.default.createDirectory(atPath: name, withIntermediateDirectories: true)
+        }
+        try sharded(snapshot, index: index)
+        let target = "\(root)/\(place)/moved"
+        try FileManager.default.moveItem(atPath: "\(snapshot)/\(shard)", toPath: target)
+        try FileManager.default.createSymbolicLink(
+          atPath: "\(snapshot)/\(shard)", withDestinationPath: "../../\(place)/moved")
+        var found: CheckpointError?
+        do { _ = try HuggingFaceDirectory(path: snapshot) } catch let error as CheckpointError { found = error }
+        let refused = CheckpointError.unsafeShardName(
+          index: snapshot + "/model.safetensors.index.json", shard: shard)
+        #expect(found == (isInside ? nil : refused), "\(place)")
+      }
+    }
+  }
+
   @Test func `a missing shard is named with a remedy`() throws {
     try withTemporaryDirectory { path in
       try sharded(path, index: map("model-00001-of-00002.safetensors", "model-00003-of-00003.safetensors"))

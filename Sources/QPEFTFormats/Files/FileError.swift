@@ -37,7 +37,7 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
   }
 
   /// The failure that `errno` tells after a call.
-  static func last(_ action: String, _ path: String) -> FileError {
+  package static func last(_ action: String, _ path: String) -> FileError {
     if errno == ENOSPC || errno == EDQUOT { return .diskFull(path: path) }
     return .system(action: action, path: path, reason: String(cString: strerror(errno)))
   }

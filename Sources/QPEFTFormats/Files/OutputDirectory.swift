@@ -30,14 +30,19 @@ package final class OutputDirectory {
 
   /// Gives the directory its name.
   package func finish() throws(FileError) {
+    Self.sync(temporary)
     rmdir(path)
     guard rename(temporary, path) == 0 else { throw FileError.last("create", path) }
     isOpen = false
-    let parent = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
-    if parent >= 0 {
-      fsync(parent)
-      close(parent)
-    }
+    Self.sync(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+  }
+
+  /// Brings the names of a directory to the disk.
+  private static func sync(_ directory: String) {
+    let descriptor = open(directory, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
   }
 
   /// Removes what was written.
@@ -47,7 +52,7 @@ package final class OutputDirectory {
   }
 
   /// Free bytes for this user on the disk that holds `path` or its nearest existing parent; nil if the system does not say.
-  static func freeBytes(at path: String) -> Int? {
+  package static func freeBytes(at path: String) -> Int? {
     var url = URL(fileURLWithPath: path).standardizedFileURL
     while !FileManager.default.fileExists(atPath: url.path), url.path != "/" { url.deleteLastPathComponent() }
     var status = statvfs()

@@ -3,6 +3,8 @@ struct GGUFCursor {
   let bytes: UnsafeRawBufferPointer
   let file: String
   private(set) var offset = 0
+  /// Values of a list of the metadata at most; the longest are vocabularies, a few hundred thousand.
+  private static let longestList = 1 << 24
 
   init(_ bytes: UnsafeRawBufferPointer, file: String) {
     self.bytes = bytes
@@ -62,6 +64,9 @@ struct GGUFCursor {
         throw .metadata(file: file, key: key, problem: "the value type \(element) does not exist")
       }
       let count = try count(of: "values of \(key)", width: widths[Int(element)])
+      guard count <= Self.longestList else {
+        throw .metadata(file: file, key: key, problem: "has \(count) values, more than \(Self.longestList)")
+      }
       var values: [GGUFValue] = []
       values.reserveCapacity(count)
       for _ in 0..<count { values.append(try value(type: element, key: key, depth: depth + 1)) }

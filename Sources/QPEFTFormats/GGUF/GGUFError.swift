@@ -18,6 +18,8 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
   case tensor(file: String, tensor: String, problem: String)
   /// A tensor of a type that is not decoded.
   case unsupportedType(file: String, tensor: String, type: String)
+  /// A part of a model in several files that is not the first, or is not named as one.
+  case notFirstPart(file: String, first: String)
   /// There is no tensor of that name.
   case missingTensor(file: String, tensor: String)
   /// A model that is not converted.
@@ -40,6 +42,7 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
     case .tensor(let file, let tensor, let problem): "\(file): \(tensor): \(problem)"
     case .unsupportedType(let file, let tensor, let type):
       "\(file): \(tensor) has the type \(type), which is not decoded"
+    case .notFirstPart(let file, _): "\(file) is a part of a model in several files, but not the first by its name"
     case .missingTensor(let file, let tensor): "\(file): there is no tensor \(tensor)"
     case .unsupportedArchitecture(let file, let architecture, _):
       "\(file): architecture \(architecture) is not supported"
@@ -54,6 +57,7 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
   public var remedy: String {
     switch self {
     case .version: "convert the model again"
+    case .notFirstPart(_, let first): "name the first part, which ends in \(first), with the others beside it"
     case .unsupportedType: "use a file with the types \(GGUFType.allCases.map(\.name).joined(separator: ", "))"
     case .unsupportedArchitecture(_, _, let supported):
       "use a model of the architectures \(supported.joined(separator: ", "))"

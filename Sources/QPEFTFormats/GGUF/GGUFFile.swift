@@ -1,6 +1,8 @@
+package import QPEFTKernels
 public import QPEFTTensor
 
-/// A GGUF file, mapped and checked: after opening, every tensor's bytes lie in the file.
+/// A GGUF model, mapped and checked: one file, or parts `NAME-00001-of-0000N.gguf`. After opening, every tensor's bytes lie
+/// in their file.
 public struct GGUFFile: Sendable {
   /// One tensor.
   public struct Entry: Hashable, Sendable {
@@ -10,6 +12,8 @@ public struct GGUFFile: Sendable {
     public let type: GGUFType
     /// Extents, outermost first (the file has them the other way round).
     public let shape: [Int]
+    /// Which of the files holds it, from 0.
+    public let part: Int
     /// Bytes of the file that hold it.
     public let range: Range<Int>
 
@@ -17,61 +21,43 @@ public struct GGUFFile: Sendable {
     public var columns: Int { shape.last ?? 1 }
     /// Number of innermost rows.
     public var rows: Int { shape.dropLast().reduce(1, *) }
-    /// Bytes of an innermost row.
-    public var rowBytes: Int { columns / type.blockCount * type.blockBytes }
   }
 
-  /// The mapped file; bytes handed out live as long as it does.
-  public let file: MappedFile
+  /// The mapped files; bytes handed out live as long as they do.
+  public let files: [MappedFile]
   /// Path as given.
-  public var path: String { file.path }
-  /// Metadata by key.
+  public var path: String { files[0].path }
+  /// Metadata by key; of a model in parts, those of the first.
   public let metadata: [String: GGUFValue]
-  /// Tensors in the order of the file's list.
+  /// Tensors in the order of the files' lists.
   public let entries: [Entry]
   private let indices: [String: Int]
 
-  /// Maps and checks the file at `path`.
+  /// Maps and checks the file at `path`, and the other parts of its model where there are some.
   /// - Throws: `MappedFileError`, `GGUFError`.
-  public init(path: String) throws { try self.init(file: MappedFile(path: path)) }
-
-  /// Checks a mapped file.
-  public init(file: MappedFile) throws(GGUFError) {
-    self.file = file
-    var cursor = GGUFCursor(file.bytes, file: file.path)
-    guard file.bytes.count >= 4, try cursor.number(UInt32.self, "the header") == 0x4655_4747 else {
-      throw .notGGUF(file: file.path)
+  public init(path: String) throws {
+    let first = try MappedFile(path: path)
+    let header = try GGUFHeader(first, part: 0)
+    var files = [first], entries = header.entries
+    for part in try GGUFSplit(header, path: path).otherPaths {
+      let file = try MappedFile(path: part)
+      entries += try GGUFHeader(file, part: files.count).entries
+      files.append(file)
     }
-    let version = try cursor.number(UInt32.self, "the header")
-    guard version == 2 || version == 3 else { throw .version(file: file.path, version: version) }
-    let tensorCount = try cursor.count(of: "tensors", width: 24)
-    let keyCount = try cursor.count(of: "metadata", width: 13)
-    var metadata: [String: GGUFValue] = [:]
-    for _ in 0..<keyCount {
-      let key = try cursor.name("a metadata key")
-      let value = try cursor.value(of: key)
-      guard metadata.updateValue(value, forKey: key) == nil else {
-        throw .metadata(file: file.path, key: key, problem: "occurs twice")
-      }
-    }
-    let alignment = metadata["general.alignment"].map { $0.integer ?? 0 } ?? 32
-    guard (1...(1 << 20)).contains(alignment), alignment & (alignment - 1) == 0 else {
-      throw .metadata(file: file.path, key: "general.alignment", problem: "is not a power of two")
-    }
-    var infos: [Info] = []
-    for _ in 0..<tensorCount { infos.append(try Info(&cursor)) }
-    let dataStart = (cursor.offset + alignment - 1) / alignment * alignment
-    var entries: [Entry] = []
     var indices: [String: Int] = [:]
-    for info in infos {
-      guard indices.updateValue(entries.count, forKey: info.name) == nil else {
-        throw .tensor(file: file.path, tensor: info.name, problem: "occurs twice")
+    for (index, entry) in entries.enumerated() {
+      guard indices.updateValue(index, forKey: entry.name) == nil else {
+        throw GGUFError.tensor(file: files[entry.part].path, tensor: entry.name, problem: "occurs twice")
       }
-      entries.append(try info.entry(dataStart: dataStart, alignment: alignment, file: file))
     }
-    self.metadata = metadata
+    if let count = header.metadata["split.tensors.count"]?.integer, count != entries.count {
+      throw GGUFError.metadata(
+        file: path, key: "split.tensors.count", problem: "says \(count) tensors, there are \(entries.count)")
+    }
+    self.files = files
     self.entries = entries
     self.indices = indices
+    metadata = header.metadata
   }
 
   /// The tensor of that name, if there is one.
@@ -79,67 +65,23 @@ public struct GGUFFile: Sendable {
 
   /// The stored bytes of a tensor.
   public func bytes(_ entry: Entry) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: file.bytes[entry.range])
+    UnsafeRawBufferPointer(rebasing: files[entry.part].bytes[entry.range])
   }
 
-  /// Decodes innermost rows: `y` holds exactly their numbers.
-  package func decode(_ y: UnsafeMutableBufferPointer<Float>, _ entry: Entry, rows: Range<Int>) {
-    let bytes = bytes(entry)[(rows.lowerBound * entry.rowBytes)..<(rows.upperBound * entry.rowBytes)]
-    GGUFDecoder.decode(y, UnsafeRawBufferPointer(rebasing: bytes), type: entry.type)
+  /// The tensor as the kernels see it, its innermost rows one after the other.
+  package func view(_ entry: Entry) -> MatrixView {
+    let bytes = bytes(entry), rows = entry.rows, columns = entry.columns
+    if let format = entry.type.format {
+      return MatrixView(blocks: bytes, format: format, rows: rows, columns: columns)
+    }
+    let storage = entry.type.elementType?.storage ?? .f32
+    return MatrixView(dense: bytes, storage: storage, rows: rows, columns: columns)
   }
 
   /// All numbers of a tensor as float32.
   public func decoded(_ entry: Entry) -> Tensor {
     var tensor = Tensor(uninitialized: Shape(entry.shape), in: .weights)
-    tensor.withMutableElements { decode($0, entry, rows: 0..<entry.rows) }
+    tensor.withMutableElements { Kernels.decode($0, view(entry), first: 0) }
     return tensor
-  }
-}
-
-/// One record of the file's list of tensors, before its place is checked.
-private struct Info {
-  let name: String
-  let shape: [UInt64]
-  let type: UInt32
-  let offset: UInt64
-
-  init(_ cursor: inout GGUFCursor) throws(GGUFError) {
-    name = try cursor.name("a tensor's name")
-    let rank = try cursor.number(UInt32.self, "the shape of \(name)")
-    guard rank <= 4 else {
-      throw .tensor(file: cursor.file, tensor: name, problem: "has \(rank) dimensions, at most 4 are possible")
-    }
-    var shape: [UInt64] = []
-    for _ in 0..<rank { shape.append(try cursor.number(UInt64.self, "the shape of \(name)")) }
-    self.shape = shape.reversed()
-    type = try cursor.number(UInt32.self, "the type of \(name)")
-    offset = try cursor.number(UInt64.self, "the place of \(name)")
-  }
-
-  func entry(dataStart: Int, alignment: Int, file: MappedFile) throws(GGUFError) -> GGUFFile.Entry {
-    func fail(_ problem: String) -> GGUFError { .tensor(file: file.path, tensor: name, problem: problem) }
-    guard let type = GGUFType(rawValue: type) else {
-      throw .unsupportedType(file: file.path, tensor: name, type: GGUFType.name(of: self.type))
-    }
-    var count = 1
-    for extent in shape {
-      guard let extent = Int(exactly: extent), extent > 0 else { throw fail("has an impossible shape \(shape)") }
-      let (product, overflow) = count.multipliedReportingOverflow(by: extent)
-      guard !overflow else { throw fail("its shape \(shape) has more elements than can be counted") }
-      count = product
-    }
-    guard (shape.last ?? 1) % UInt64(type.blockCount) == 0 else {
-      throw fail("its rows are not whole blocks of \(type.name)")
-    }
-    let (bytes, overflow) = (count / type.blockCount).multipliedReportingOverflow(by: type.blockBytes)
-    guard !overflow else { throw fail("its shape \(shape) has more bytes than can be counted") }
-    guard let offset = Int(exactly: offset), offset % alignment == 0 else {
-      throw fail("its offset \(self.offset) is not aligned")
-    }
-    guard dataStart <= file.bytes.count, offset <= file.bytes.count - dataStart,
-      bytes <= file.bytes.count - dataStart - offset
-    else { throw .truncated(file: file.path, part: "the tensor \(name)") }
-    return GGUFFile.Entry(
-      name: name, type: type, shape: shape.map { Int($0) }, range: (dataStart + offset)..<(dataStart + offset + bytes))
   }
 }

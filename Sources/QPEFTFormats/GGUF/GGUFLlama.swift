@@ -1,23 +1,27 @@
 package import QPEFTJSON
+internal import QPEFTKernels
+internal import QPEFTTensor
 /// The llama architecture of GGUF told in Hugging Face's words: names, order of rows, `config.json`.
 package struct GGUFLlama {
   /// A tensor under its Hugging Face name.
   struct Weight {
     let name: String
     let entry: GGUFFile.Entry
-    /// Heads whose rows llama.cpp interleaved, or nil.
-    let interleavedHeads: Int?
-
-    /// The GGUF row that holds Hugging Face's row `row`.
+    /// Rows of a head, where llama.cpp interleaved them; else nil.
     ///
     /// llama.cpp rotates neighbours, transformers the halves of a head: row `half * (size / 2) + i` of a head is
     /// row `2 * i + half` there.
-    func sourceRow(_ row: Int, rows: Int) -> Int {
-      guard let heads = interleavedHeads else { return row }
-      let size = rows / heads
-      let (head, inside) = row.quotientAndRemainder(dividingBy: size)
-      let (half, index) = inside.quotientAndRemainder(dividingBy: size / 2)
-      return head * size + 2 * index + half
+    let interleavedHead: Int?
+
+    /// The tensor as the kernels see it, rows in Hugging Face's order. A list of numbers is a matrix of one column: a
+    /// bias has its rows in the order of its weight.
+    func view(in gguf: GGUFFile) -> MatrixView {
+      guard let head = interleavedHead else { return gguf.view(entry) }
+      if entry.shape.count == 1, let storage = entry.type.elementType?.storage {
+        return MatrixView(dense: gguf.bytes(entry), storage: storage, rows: entry.columns, columns: 1)
+          .interleaved(head: head)
+      }
+      return gguf.view(entry).interleaved(head: head)
     }
   }
 
@@ -60,12 +64,17 @@ package struct GGUFLlama {
       if entry.name.contains(".attn_q.") { interleaved = heads }
       if entry.name.contains(".attn_k.") { interleaved = keyValueHeads }
       if let interleaved {
-        let rows = entry.name.hasSuffix(".bias") ? entry.columns : entry.rows
+        let isBias = entry.name.hasSuffix(".bias")
+        let rows = isBias ? entry.columns : entry.rows
         guard head % 2 == 0, rows == interleaved * head else {
           throw .tensor(file: path, tensor: entry.name, problem: "\(rows) rows are not \(interleaved) heads of \(head)")
         }
+        guard entry.shape.count == (isBias ? 1 : 2), !isBias || entry.type.elementType != nil else {
+          throw .tensor(
+            file: path, tensor: entry.name, problem: "a \(entry.type.name) of shape \(entry.shape) is not read")
+        }
       }
-      weights.append(Weight(name: name, entry: entry, interleavedHeads: interleaved))
+      weights.append(Weight(name: name, entry: entry, interleavedHead: interleaved == nil ? nil : head))
     }
     self.weights = weights
     config = try Self.config(gguf, hidden: hidden, heads: heads, keyValueHeads: keyValueHeads, head: head)

@@ -70,6 +70,9 @@ public struct HuggingFaceDirectory: WeightSource {
       guard FileManager.default.fileExists(atPath: file) else {
         throw CheckpointError.missingShard(path: file, index: index)
       }
+      guard RelativePath.leads(file, insideOf: path) else {
+        throw CheckpointError.unsafeShardName(index: index, shard: shard)
+      }
       numbers[shard] = files.count
       files.append(try SafetensorsFile(path: file))
     }

@@ -23,16 +23,8 @@ struct ShardIndex {
       guard let shard = value.string else {
         throw CheckpointError.json(path: path, problem: "the shard of \(name) is not a string")
       }
-      guard Self.isSafe(shard) else { throw CheckpointError.unsafeShardName(index: path, shard: shard) }
+      guard RelativePath.staysInside(shard) else { throw CheckpointError.unsafeShardName(index: path, shard: shard) }
       shards[name] = shard
-    }
-  }
-
-  /// Whether a name stays in the directory, read as text: relative, no `..`, nothing empty, no NUL.
-  static func isSafe(_ name: String) -> Bool {
-    guard !name.isEmpty, !name.utf8.contains(0), !name.contains("\\") else { return false }
-    return name.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
-      !$0.isEmpty && $0 != "." && $0 != ".."
     }
   }
 }

@@ -48,14 +48,9 @@ struct QuantizerSource {
 
   private init(gguf: GGUFFile) throws {
     let llama = try GGUFLlama(gguf)
-    let tokenizer = try GGUFTokenizer(gguf)
     config = llama.config
     weights = llama.weights.map { SourceWeight($0, in: gguf) }
-    files = [
-      ("tokenizer.json", .bytes(tokenizer.tokenizer)),
-      ("tokenizer_config.json", .bytes(Self.text(tokenizer.configuration))),
-      ("generation_config.json", .bytes(Self.text(try GGUFLlama.generationConfig(gguf)))),
-    ]
+    files = try GGUFTextFiles(gguf).files.map { ($0.name, .bytes($0.bytes)) }
   }
 
   /// JSON as the libraries write such files.

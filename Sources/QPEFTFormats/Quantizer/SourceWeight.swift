@@ -44,13 +44,7 @@ struct SourceWeight {
   var elementType: ElementType? {
     switch content {
     case .stored(let tensor): tensor.type.elementType
-    case .gguf(_, let weight):
-      switch weight.entry.type {
-      case .f32: .f32
-      case .f16: .f16
-      case .bf16: .bf16
-      default: nil
-      }
+    case .gguf(_, let weight): weight.entry.type.elementType
     }
   }
 
@@ -80,7 +74,8 @@ struct SourceWeight {
       } else {
         for index in 0..<y.count { y[index] = Self.number(bytes, index, element) }
       }
-    case .gguf(let gguf, let weight): decode(y, gguf, weight, rows: rows)
+    case .gguf(let gguf, let weight):
+      Kernels.decode(y, weight.view(in: gguf), first: rows.lowerBound * columns)
     }
   }
 
@@ -89,28 +84,11 @@ struct SourceWeight {
     let (file, range) =
       switch content {
       case .stored(let tensor): (tensor.file, tensor.range)
-      case .gguf(let gguf, let weight): (gguf.file, weight.entry.range)
+      case .gguf(let gguf, let weight): (gguf.files[weight.entry.part], weight.entry.range)
       }
     let total = max(1, self.rows)
     let start = range.lowerBound + range.count / total * rows.lowerBound
     file.release(start..<min(range.upperBound, start + range.count / total * rows.count))
-  }
-
-  private func decode(
-    _ y: UnsafeMutableBufferPointer<Float>, _ gguf: GGUFFile, _ weight: GGUFLlama.Weight, rows: Range<Int>
-  ) {
-    guard weight.interleavedHeads != nil else { return gguf.decode(y, weight.entry, rows: rows) }
-    if shape.count < 2 {
-      gguf.decode(y, weight.entry, rows: rows)
-      let source = Array(y)
-      for index in source.indices { y[index] = source[weight.sourceRow(index, rows: source.count)] }
-      return
-    }
-    for (index, row) in rows.enumerated() {
-      let source = weight.sourceRow(row, rows: self.rows)
-      let target = UnsafeMutableBufferPointer(rebasing: y[(index * columns)..<((index + 1) * columns)])
-      gguf.decode(target, weight.entry, rows: source..<(source + 1))
-    }
   }
 
   private static func number(_ bytes: UnsafeRawBufferPointer, _ index: Int, _ type: ElementType) -> Float {

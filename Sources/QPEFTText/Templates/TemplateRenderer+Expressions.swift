@@ -296,9 +296,12 @@ extension TemplateRenderer {
       }
       let start = numbers.count > 1 ? numbers[0] : 0
       let stop = numbers.count > 1 ? numbers[1] : numbers[0]
-      let values = stride(from: start, to: stop, by: numbers.count > 2 ? numbers[2] : 1)
-      guard values.underestimatedCount <= 100_000 else { throw failure("a range of more than 100000", place) }
-      return .list(values.map { .integer($0) })
+      let step = numbers.count > 2 ? numbers[2] : 1
+      // Counted by arithmetic: a stride finds out by walking.
+      let distance = step > 0 ? (start < stop, stop &- start) : (start > stop, start &- stop)
+      let count = distance.0 ? (UInt(bitPattern: distance.1) - 1) / step.magnitude + 1 : 0
+      guard count <= 100_000 else { throw failure("a range of more than 100000", place) }
+      return .list(stride(from: start, to: stop, by: step).map { .integer($0) })
     default:
       var members: [(key: TemplateValue, value: TemplateValue)] = []
       if let first = arguments.positional.first {

@@ -31,7 +31,10 @@ enum TextFile {
   }
 
   static func json(at path: String) throws(TokenizerError) -> JSONValue {
-    let bytes = try bytes(at: path)
+    try json(try bytes(at: path), path: path)
+  }
+
+  static func json(_ bytes: [UInt8], path: String) throws(TokenizerError) -> JSONValue {
     do {
       return try JSONValue(parsing: bytes)
     } catch {

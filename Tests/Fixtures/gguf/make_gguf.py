@@ -24,8 +24,12 @@ def blocks(kind, rows, columns):
     size, width = gguf.GGML_QUANT_SIZES[kind]
     count = rows * columns // size
     raw = random.integers(0, 256, (count, width), dtype=np.uint8)
-    scales = {Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0], Type.Q4_K: [0, 2],
-              Type.Q5_K: [0, 2], Type.Q6_K: [208]}[kind]
+    scales = {Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0], Type.Q2_K: [80, 82],
+              Type.Q3_K: [108], Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208], Type.IQ4_NL: [0],
+              Type.IQ4_XS: [0], Type.MXFP4: []}[kind]
+    if kind == Type.MXFP4:  # the scale is a power of two; the smallest are special
+        raw[:, 0] = random.integers(110, 140, count)
+        raw[:3, 0] = [0, 1, 2]
     for offset in scales:
         raw[:, offset : offset + 2] = half(count)
     return raw.reshape(rows, -1)
@@ -62,6 +66,12 @@ def write_types():
         add(kind.name.lower(), blocks(kind, 3, 64), kind)
     for kind in (Type.Q4_K, Type.Q5_K, Type.Q6_K):
         add(kind.name.lower(), blocks(kind, 2, 512), kind)
+    later = random.bit_generator.state  # what is made below leaves the numbers of the other files as they are
+    for kind in (Type.Q2_K, Type.Q3_K, Type.IQ4_XS):
+        add(kind.name.lower(), blocks(kind, 2, 512), kind)
+    for kind in (Type.IQ4_NL, Type.MXFP4):
+        add(kind.name.lower(), blocks(kind, 3, 64), kind)
+    random.bit_generator.state = later
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -74,13 +84,14 @@ def permute(weight, heads):
     return weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
 
 
-def write_llama():
+def write_llama(name="tiny-llama", split=0):
+    """A llama; `split` tensors a file, or all in one."""
     hidden, middle, heads, kv_heads, head, layers = 64, 96, 4, 2, 16, 2
     letters = list(gguf_bytes())
     merges = ["h e", "l l", "he ll", "hell o", "Ġ w"]
     tokens = ["<|end|>", "<|im_start|>", "<|im_end|>"] + letters + ["".join(m.split(" ")) for m in merges] + ["<pad0>"]
     kinds = [3, 3, 3] + [1] * (len(letters) + len(merges)) + [5]
-    writer = gguf.GGUFWriter(HERE / "tiny-llama.gguf", "llama")
+    writer = gguf.GGUFWriter(HERE / f"{name}.gguf", "llama", split_max_tensors=split)
     writer.add_block_count(layers)
     writer.add_context_length(256)
     writer.add_embedding_length(hidden)
@@ -133,7 +144,20 @@ def write_llama():
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    save_file(expected, HERE / "tiny-llama-decoded.safetensors")
+    if split:
+        return
+    save_file(expected, HERE / f"{name}-decoded.safetensors")
+    save_file(logits(f"{name}.gguf", len(tokens)), HERE / f"{name}-logits.safetensors")
+
+
+def logits(name, vocabulary):
+    """What transformers computes in float32 from the file, which it reads itself."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(HERE, gguf_file=name, dtype=torch.float32, attn_implementation="eager")
+    ids = torch.arange(20)[None] * 41 % vocabulary
+    with torch.no_grad():
+        return {"input_ids": ids.to(torch.int32), "logits": model(input_ids=ids).logits.contiguous()}
 
 
 def write_rope():
@@ -180,5 +204,8 @@ def gguf_bytes():
 
 if __name__ == "__main__":
     write_types()
+    state = random.bit_generator.state
     write_llama()
+    random.bit_generator.state = state
+    write_llama("tiny-llama-split", split=8)
     write_rope()

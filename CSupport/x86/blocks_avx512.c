@@ -1,0 +1,9 @@
+/// ggml's block formats, compiled for this set.
+#if defined(__x86_64__)
+#include "x86/look_up_bytes.h"
+
+#define NAME(x) x##_avx512
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#include "blocks/decoders.h"
+#pragma clang attribute pop
+#endif

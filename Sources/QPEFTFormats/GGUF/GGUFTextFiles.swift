@@ -1,0 +1,13 @@
+/// The files of a Hugging Face directory that say about text, made from the metadata of a GGUF file.
+struct GGUFTextFiles {
+  let files: [(name: String, bytes: [UInt8])]
+
+  init(_ gguf: GGUFFile) throws(GGUFError) {
+    let tokenizer = try GGUFTokenizer(gguf)
+    files = [
+      ("tokenizer.json", tokenizer.tokenizer),
+      ("tokenizer_config.json", QuantizerSource.text(tokenizer.configuration)),
+      ("generation_config.json", QuantizerSource.text(try GGUFLlama.generationConfig(gguf))),
+    ]
+  }
+}
