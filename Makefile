@@ -3,7 +3,9 @@
 SWIFT ?= swift
 BUILD := $(SWIFT) build -c release
 
-.PHONY: help build demo test lint imports c-tests unit consumer clean
+.PHONY: help build demo test lint imports c-tests unit consumer fuzz fuzz-briefly clean
+
+FUZZ_SECONDS ?= 60
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -14,10 +16,10 @@ build: ## The command, in .build/release/qpeft
 demo: ## Quantize a real model, fine-tune it, and see it answer better than before
 	bash Docs/Examples/requests/demo.sh
 
-test: lint imports c-tests unit consumer ## Everything that CI runs
+test: lint imports c-tests unit consumer fuzz-briefly ## Everything that CI runs
 
 lint: ## Format of the Swift sources
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Docs/Examples
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzz Docs/Examples
 
 imports: ## No target imports what it did not declare (Docs/Architecture.md)
 	$(BUILD) --build-tests --explicit-target-dependency-import-check error
@@ -32,6 +34,12 @@ unit: imports ## All test targets, against the built command too; with SmolLM2-1
 
 consumer: ## A second package that depends on this one by a version tag
 	bash Docs/Examples/build.sh
+
+fuzz: ## Every reader of files from strangers under libFuzzer, FUZZ_SECONDS each (Docs/Reliability.md)
+	bash Fuzz/run.sh $(FUZZ_SECONDS)
+
+fuzz-briefly: ## The same, five seconds each
+	bash Fuzz/run.sh 5
 
 clean: ## Remove what was built
 	rm -rf .build .demo

@@ -63,6 +63,7 @@ let package = Package(
     room("QPEFTLayers", ["QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     room("QPEFTFormats", ["QPEFTJSON", "QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
     room("QPEFTText", ["QPEFTJSON"]),
+    room("QPEFTHub", ["QPEFTFormats", "QPEFTJSON"]),
     // Level 4
     room("QPEFTModels", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     room("QPEFTAdapters", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
@@ -77,15 +78,15 @@ let package = Package(
     room(
       "QPEFT",
       [
-        "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTQuantization",
+        "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTHub", "QPEFTFormats", "QPEFTQuantization",
         "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
       ]),
     // All rooms, though it imports QPEFT alone: an incremental build follows direct dependencies.
     room(
       "QPEFTCommands",
       [
-        "QPEFT", "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTQuantization",
-        "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
+        "QPEFT", "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTHub", "QPEFTFormats",
+        "QPEFTQuantization", "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     // Not named `qpeft`: beside `QPEFT` the two folders would be one where file names ignore case.
@@ -98,6 +99,11 @@ let package = Package(
     .executableTarget(
       name: "KernelBenchmark", dependencies: ["QPEFTKernels"], path: "Benchmarks/Kernels", swiftSettings: swiftSettings),
 
+    // What is done with files of strangers: for the tests that change their bytes, and for libFuzzer (Docs/Reliability.md).
+    .target(
+      name: "FuzzTargets", dependencies: ["QPEFTModels", "QPEFTText", "QPEFTFormats", "QPEFTTensor", "QPEFTJSON"],
+      path: "Fuzz/Targets", swiftSettings: swiftSettings),
+
     // Tests: one target per room, plus Acceptance (the built command, from outside).
     tests("QPEFTKernelsTests", ["QPEFTKernels"]),
     tests("QPEFTTensorTests", ["QPEFTTensor", "QPEFTKernels"]),
@@ -105,8 +111,9 @@ let package = Package(
     tests("QPEFTQuantizationTests", ["QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTLayersTests", ["QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTJSONTests", ["QPEFTJSON"]),
-    tests("QPEFTFormatsTests", ["QPEFTFormats", "QPEFTJSON", "QPEFTQuantization", "QPEFTTensor"]),
+    tests("QPEFTFormatsTests", ["QPEFTFormats", "QPEFTJSON", "QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTTextTests", ["QPEFTText", "QPEFTJSON"]),
+    tests("QPEFTHubTests", ["QPEFTHub"]),
     tests(
       "QPEFTModelsTests",
       [
@@ -123,6 +130,7 @@ let package = Package(
         "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
       ]),
     tests("QPEFTCommandsTests", ["QPEFTCommands", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    tests("FuzzTests", ["FuzzTargets"]),
     tests("Acceptance", path: "Tests/Acceptance", ["QPEFT"]),
   ]
 )

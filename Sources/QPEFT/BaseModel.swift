@@ -3,7 +3,7 @@ public import QPEFTFormats
 public import QPEFTModels
 public import QPEFTText
 
-/// A model directory, opened: weights mapped, tokenizer read. Where everything begins.
+/// A model, opened: weights mapped, tokenizer read. Where everything begins.
 ///
 ///     let base = try BaseModel("smol-nf4")
 ///     let tuned = try base.attach(LoRAConfiguration())
@@ -11,30 +11,33 @@ public import QPEFTText
 ///     for try await event in try tuned.train(on: data.rows, output: "adapter") { print(event) }
 ///     for piece in try tuned.generate("Hello") { print(piece, terminator: "") }
 public struct BaseModel {
-  /// Path as given.
+  /// Name as given: a path, or `ORG/NAME` of the hub's cache.
   public let path: String
   /// Configuration and weights.
-  public let directory: HuggingFaceDirectory
+  public let source: ModelSource
   /// Tokenizer, chat template and end tokens.
   public let text: ChatTokenizer
   /// Sizes of the model.
   public let shape: ModelShape
 
-  /// Opens the directory at `path`, quantized or not, and checks that tokenizer and weights belong together.
+  /// Opens the model at `path`: a Hugging Face directory, quantized or not, a `.gguf` file, or either of these in the hub's
+  /// cache by the name `ORG/NAME` (`HubPull` puts it there). Checks that tokenizer and weights belong together.
   /// - Throws: errors of files, checkpoint, architecture and tokenizer, each naming the thing.
   public init(_ path: String) throws {
     self.path = path
-    directory = try HuggingFaceDirectory(path: path)
-    let model = try Models.open(config: directory.configData, weights: directory)
+    let source = try ModelSource(path: ModelLocation.path(of: path))
+    self.source = source
+    let model = try Models.open(config: source.configData, weights: source)
     shape = model.shape
-    text = try ChatTokenizer.load(directory: path)
+    text = try ChatTokenizer.load(
+      source.madeTextFiles().map { ModelTextFiles($0, place: source.path) } ?? ModelTextFiles(directory: source.path))
     try text.tokenizer.check(vocabularySize: shape.vocabularySize)
   }
 
   /// The model as it is.
   public func withoutAdapter() throws -> AdaptedModel {
     AdaptedModel(
-      base: self, model: try Models.open(config: directory.configData, weights: directory), adapters: nil)
+      base: self, model: try Models.open(config: source.configData, weights: source), adapters: nil)
   }
 
   /// The model with fresh LoRA adapters, whose first values `seed` decides; they change nothing until they are trained.
@@ -43,7 +46,7 @@ public struct BaseModel {
   ) throws -> AdaptedModel {
     let adapters = try LoRAAdapters(configuration, seed: seed)
     let model = try Models.open(
-      config: directory.configData, weights: directory, adapters: adapters.choice, modules: adapters.modules)
+      config: source.configData, weights: source, adapters: adapters.choice, modules: adapters.modules)
     try adapters.checkTargets()
     return AdaptedModel(base: self, model: model, adapters: adapters, warnings: adapters.warnings)
   }

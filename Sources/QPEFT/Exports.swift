@@ -3,6 +3,7 @@
 @_exported public import QPEFTAdapters
 @_exported public import QPEFTAutodiff
 @_exported public import QPEFTFormats
+@_exported public import QPEFTHub
 @_exported public import QPEFTKernels
 @_exported public import QPEFTLayers
 @_exported public import QPEFTModels

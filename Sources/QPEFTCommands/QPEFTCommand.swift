@@ -11,14 +11,16 @@ public struct QPEFTCommand: AsyncParsableCommand {
     discussion: """
       The base model is frozen in 4 bits and mapped from disk; small LoRA adapters are trained on top of it.
 
-        qpeft quantize SmolLM2-135M --output smol-nf4
+        qpeft pull HuggingFaceTB/SmolLM2-135M
+        qpeft quantize HuggingFaceTB/SmolLM2-135M --output smol-nf4
         qpeft train --model smol-nf4 --data train.jsonl --output adapter
         qpeft evaluate --model smol-nf4 --adapter adapter --data heldout.jsonl
         qpeft generate --model smol-nf4 --adapter adapter --chat
       """,
     version: "0.1.0",
     subcommands: [
-      Quantize.self, Train.self, Evaluate.self, Generate.self, Tokenize.self, Plan.self, Inspect.self, Doctor.self,
+      Pull.self, Quantize.self, Train.self, Evaluate.self, Generate.self, Tokenize.self, Plan.self, Inspect.self,
+      Doctor.self,
     ])
 
   /// Made by the parser.

@@ -14,12 +14,15 @@ struct Command {
     return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent("qpeft").path
   }()
 
-  /// Runs `qpeft` to its end.
-  static func run(_ arguments: [String], fileSizeLimit blocks: Int? = nil, input: String? = nil) throws -> Command {
+  /// Runs `qpeft` to its end; with `environment`, beside these variables.
+  static func run(
+    _ arguments: [String], fileSizeLimit blocks: Int? = nil, input: String? = nil, environment: [String: String] = [:]
+  ) throws -> Command {
     let process = Process()
     let shell = blocks.map { "ulimit -f \($0); exec \"$0\" \"$@\"" }
     process.executableURL = URL(fileURLWithPath: shell == nil ? path : "/bin/bash")
     process.arguments = shell.map { ["-c", $0, path] + arguments } ?? arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let directory = try TemporaryDirectory()
     let files = ["out", "err"].map { directory.file($0) }
     for file in files { try Data().write(to: URL(fileURLWithPath: file)) }

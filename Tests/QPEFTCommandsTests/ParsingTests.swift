@@ -32,6 +32,7 @@ import Testing
     ["generate", "--model", "m", "--prompt", "p", "--temperature", "0.7", "--top-k", "5", "--top-p", "0.9"],
     ["generate", "--model", "m", "--chat", "--system", "s", "--seed", "3", "--max-tokens", "4"],
     ["plan", "--model", "m", "--max-length", "100", "--json"], ["inspect", "m"], ["doctor", "--json"],
+    ["pull", "org/name"], ["pull", "org/name@v1", "--include", "*.gguf", "*.json", "--json"],
     ["tokenize", "--model", "m", "--data", "d.jsonl", "--rows", "0", "--train-on", "all", "--max-length", "9"],
   ])
   func areUnderstood(arguments: [String]) throws { _ = try QPEFTCommand.parseAsRoot(arguments) }
@@ -65,13 +66,13 @@ import Testing
     ["generate", "--model", "m", "--prompt", "p", "--top-p", "0"],
     ["generate", "--model", "m", "--prompt", "p", "--top-k=-1"],
     ["generate", "--model", "m", "--prompt", "p", "--max-tokens", "0"], ["inspect"], ["doctor", "--threads", "0"],
-    ["tokenize", "--model", "m", "--data", "d", "--rows=-1"],
+    ["tokenize", "--model", "m", "--data", "d", "--rows=-1"], ["pull"], ["pull", "name"], ["pull", "../name"],
   ])
   func areRefused(arguments: [String]) {
     #expect(throws: (any Error).self) { try QPEFTCommand.parseAsRoot(arguments) }
   }
 
-  @Test(arguments: ["quantize", "train", "evaluate", "generate", "plan", "inspect", "doctor", "tokenize"])
+  @Test(arguments: ["pull", "quantize", "train", "evaluate", "generate", "plan", "inspect", "doctor", "tokenize"])
   func `every command has help with an example`(name: String) {
     let help = QPEFTCommand.helpMessage(
       for: QPEFTCommand.configuration.subcommands.first { "\($0._commandName)" == name } ?? QPEFTCommand.self)

@@ -21,7 +21,7 @@ struct Inspect: AsyncParsableCommand {
   var json = false
 
   func run() async throws {
-    let inspection = try Inspection(path)
+    let inspection = try Inspection(ModelLocation.path(of: path))
     if json {
       Terminal.standard.line(try Format.json(inspection))
     } else {

@@ -13,7 +13,7 @@ struct Plan: AsyncParsableCommand {
         qpeft plan --model smol-nf4 --data train.jsonl --checkpointing off
       """)
 
-  @Option(help: ArgumentHelp("Directory of the model.", valueName: "dir"))
+  @Option(help: ArgumentHelp("A directory, a .gguf file, or ORG/NAME of the hub (see pull).", valueName: "model"))
   var model: String
 
   @Option(help: ArgumentHelp("Rows to train on.", valueName: "file.jsonl"))

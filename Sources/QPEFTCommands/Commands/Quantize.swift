@@ -16,7 +16,9 @@ struct Quantize: AsyncParsableCommand {
         qpeft quantize Llama-3.2-1B --output llama-nf4 --keep 'model.layers.0.*' --json
       """)
 
-  @Argument(help: ArgumentHelp("A Hugging Face directory or a .gguf file.", valueName: "source"))
+  @Argument(
+    help: ArgumentHelp(
+      "A Hugging Face directory, a .gguf file, or ORG/NAME of the hub (see pull).", valueName: "source"))
   var source: String
 
   @Option(help: ArgumentHelp("Directory to write; it must not exist or be empty.", valueName: "dir"))
@@ -52,7 +54,8 @@ struct Quantize: AsyncParsableCommand {
     threads.apply()
     Interruption.listen()
     let scheme = QuantizationScheme(format: format, blockSize: blockSize, quantizesScales: !noDoubleQuant)
-    let quantizer = CheckpointQuantizer(source: source, output: output, scheme: scheme, keep: keep)
+    let quantizer = CheckpointQuantizer(
+      source: try ModelLocation.path(of: source), output: output, scheme: scheme, keep: keep)
     let terminal = json ? Terminal.error : Terminal.standard
     let meter = ProgressMeter("quantizing", terminal)
     let report: QuantizationReport

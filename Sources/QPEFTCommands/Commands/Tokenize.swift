@@ -13,7 +13,7 @@ struct Tokenize: AsyncParsableCommand {
         qpeft tokenize --model smol-nf4 --data train.jsonl --rows 0 --json
       """)
 
-  @Option(help: ArgumentHelp("Directory of the model.", valueName: "dir"))
+  @Option(help: ArgumentHelp("A directory, a .gguf file, or ORG/NAME of the hub (see pull).", valueName: "model"))
   var model: String
 
   @Option(help: ArgumentHelp("Rows as for training.", valueName: "file.jsonl"))

@@ -20,7 +20,7 @@ struct Train: AsyncParsableCommand {
         qpeft train ... --output adapter --resume
       """)
 
-  @Option(help: ArgumentHelp("Directory of the model, as `qpeft quantize` writes it.", valueName: "dir"))
+  @Option(help: ArgumentHelp("A directory, a .gguf file, or ORG/NAME of the hub (see pull).", valueName: "model"))
   var model: String
 
   @Option(help: ArgumentHelp("Directory of the adapter to be.", valueName: "dir"))

@@ -3,7 +3,7 @@ internal import QPEFT
 
 /// Which model, and which adapter on it.
 struct ModelOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Directory of the model, quantized or not.", valueName: "dir"))
+  @Option(help: ArgumentHelp("A directory, a .gguf file, or ORG/NAME of the hub (see pull).", valueName: "model"))
   var model: String
 
   @Option(help: ArgumentHelp("Directory of an adapter (PEFT or mlx) to use on the model.", valueName: "dir"))

@@ -4,7 +4,7 @@ import QPEFT
 func ownLoop(model: String, rows: String) throws {
   let base = try BaseModel(model)
   var gates: [OutputGate] = []
-  let model = try Models.open(config: base.directory.configData, weights: base.directory) { site, _ in
+  let model = try Models.open(config: base.source.configData, weights: base.source) { site, _ in
     guard site.name.hasSuffix("o_proj") || site.name.hasSuffix("down_proj") else { return nil }
     let gate = OutputGate(at: site)
     gates.append(gate)

@@ -1,0 +1,100 @@
+internal import Foundation
+internal import QPEFTFormats
+internal import QPEFTJSON
+internal import QPEFTModels
+internal import QPEFTTensor
+internal import QPEFTText
+
+/// One reader of files from strangers, with bytes instead of a file. A finding is a trap, a leak of memory, a run without end,
+/// or an error that is not of the readers' own kinds.
+package enum FuzzTarget: String, CaseIterable {
+  case safetensors, index, gguf, tokenizer, config, adapter, template, rows, json
+
+  /// Reads the bytes as a file of this kind.
+  package func run(_ bytes: [UInt8], in files: ScratchFiles) throws {
+    switch self {
+    case .safetensors: try runSafetensors(bytes, files)
+    case .index: try runIndex(bytes, files)
+    case .gguf: try runGGUF(bytes, files)
+    case .tokenizer: try runTokenizer(JSONValue(parsing: bytes))
+    case .config: try runConfig(bytes)
+    case .adapter: _ = try PEFTAdapterConfig(parsing: bytes, path: "adapter_config.json")
+    case .template: try runTemplate(bytes)
+    case .rows: try runRows(bytes, files)
+    case .json: try runJSON(bytes)
+    }
+  }
+
+  /// A checkpoint of one file: every tensor as a matrix, dense or 4-bit, and as numbers.
+  private func runSafetensors(_ bytes: [UInt8], _ files: ScratchFiles) throws {
+    try files.write(bytes, to: "checkpoint/model.safetensors")
+    try files.write(Array("{}".utf8), to: "checkpoint/config.json")
+    let directory = try HuggingFaceDirectory(path: files.path("checkpoint"))
+    for name in directory.tensorNames {
+      if let matrix = try? directory.frozenMatrix(named: name) { _ = matrix.rows([0, Int32(matrix.rows - 1)]) }
+      if let tensor = try? directory.tensor(named: name), tensor.count < 1 << 16 { _ = try? tensor.decoded() }
+    }
+  }
+
+  private func runIndex(_ bytes: [UInt8], _ files: ScratchFiles) throws {
+    try files.write(bytes, to: "sharded/model.safetensors.index.json")
+    try files.write(Array("{}".utf8), to: "sharded/config.json")
+    let header = Array(#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#.utf8)
+    try files.write([UInt8(header.count), 0, 0, 0, 0, 0, 0, 0] + header + [0, 0, 0, 0], to: "sharded/s.safetensors")
+    _ = try HuggingFaceDirectory(path: files.path("sharded"))
+  }
+
+  /// A GGUF file as a base: weights, configuration, tokenizer, template.
+  private func runGGUF(_ bytes: [UInt8], _ files: ScratchFiles) throws {
+    try files.write(bytes, to: "x.gguf")
+    let file = try GGUFFile(path: files.path("x.gguf"))
+    for entry in file.entries where entry.columns * entry.rows < 1 << 16 { _ = file.decoded(entry) }
+    let model = try GGUFModel(path: files.path("x.gguf"))
+    for name in model.tensorNames {
+      if let matrix = try? model.frozenMatrix(named: name) { _ = matrix.rows([0, Int32(matrix.rows - 1)]) }
+    }
+    _ = try? Models.open(config: model.configData, weights: model)
+    let text = try ChatTokenizer.load(ModelTextFiles(model.textFiles(), place: "x.gguf"))
+    _ = text.encode("Hello, 12 worlds")
+  }
+
+  private func runTokenizer(_ json: JSONValue) throws {
+    let tokenizer = try Tokenizer(json: json)
+    let encoded = tokenizer.encodeWithOffsets("Hello, 123 wörlds 🌱<s> </s>\n\n  x")
+    precondition(encoded.ranges.allSatisfy { $0.upperBound <= 64 })
+    _ = tokenizer.decode(encoded.ids + [-1, 1 << 30])
+  }
+
+  private func runConfig(_ bytes: [UInt8]) throws {
+    struct NoWeightError: Error {}
+    struct NoWeights: WeightSource {
+      func contains(_ name: String) -> Bool { false }
+      func frozenMatrix(named name: String) throws -> any FrozenMatrix { throw NoWeightError() }
+      func vector(named name: String) throws -> Tensor { throw NoWeightError() }
+    }
+    _ = try Models.open(config: Data(bytes), weights: NoWeights())
+  }
+
+  private func runTemplate(_ bytes: [UInt8]) throws {
+    let template = try ChatTemplate(String(decoding: bytes, as: UTF8.self), variables: ["bos_token": "<s>"])
+    let messages: [JSONValue] = [
+      ["role": "system", "content": "Be brief."], ["role": "user", "content": "Hello"],
+      ["role": "assistant", "content": "Yes?"],
+    ]
+    _ = try template.render(messages, addGenerationPrompt: true)
+  }
+
+  private func runRows(_ bytes: [UInt8], _ files: ScratchFiles) throws {
+    try files.write(bytes, to: "rows.jsonl")
+    let dataset = try TokenizedDataset(
+      contentsOf: files.path("rows.jsonl"), files.tokenizer, DatasetOptions(maxLength: 64))
+    for index in 0..<dataset.count { _ = dataset.example(at: index) }
+  }
+
+  /// What is read is written, and read again as the same.
+  private func runJSON(_ bytes: [UInt8]) throws {
+    let value = try JSONValue(parsing: bytes)
+    let again = try JSONValue(parsing: value.bytes(.compact))
+    precondition(value.bytes(.compact) == again.bytes(.compact), "JSON is not read as it was written")
+  }
+}
