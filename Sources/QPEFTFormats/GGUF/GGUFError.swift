@@ -56,6 +56,7 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
   /// What the reader can do about it.
   public var remedy: String {
     switch self {
+    case .notGGUF: "name a directory that holds config.json, a .gguf file, or ORG/NAME of the hub"
     case .version: "convert the model again"
     case .notFirstPart(_, let first): "name the first part, which ends in \(first), with the others beside it"
     case .unsupportedType: "use a file with the types \(GGUFType.allCases.map(\.name).joined(separator: ", "))"

@@ -2,7 +2,7 @@ public import Foundation
 
 /// A checkpoint directory that cannot be used.
 public enum CheckpointError: Error, Equatable, CustomStringConvertible {
-  /// There is no such directory.
+  /// There is no such directory, nor a file.
   case notADirectory(path: String)
   /// A file that every checkpoint has is missing.
   case missingFile(path: String, remedy: String)
@@ -24,8 +24,7 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
   /// The failure in a sentence.
   public var description: String {
     switch self {
-    case .notADirectory(let path):
-      "\(path) is not a model directory"
+    case .notADirectory(let path): "there is no model at \(path)"
     case .missingFile(let path, _): "\(path) is missing"
     case .json(let path, let problem): "\(path): \(problem)"
     case .unsafeShardName(let index, let shard):
@@ -43,9 +42,7 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
   /// What the reader can do about it.
   public var remedy: String {
     switch self {
-    case .notADirectory(let path):
-      path.hasSuffix(".gguf")
-        ? "make a model directory of it with qpeft quantize" : "name the directory that holds config.json"
+    case .notADirectory: "name a directory that holds config.json, a .gguf file, or ORG/NAME of the hub"
     case .missingFile(_, let remedy): remedy
     case .unsafeShardName: "do not use this checkpoint; it is not to be trusted"
     case .missingShard: "download the missing file into the directory"
