@@ -118,15 +118,14 @@ public final class LoRAAdapters {
     if let name = configuration.savedModules.first(where: { !foundModules.contains($0) }) {
       throw AdapterError.setting(name: "modules_to_save", problem: "no module's path ends with \(name)")
     }
-    func unused(_ setting: String, _ keys: some Collection<String>) throws {
-      var rest = Set(keys)
+    func unused(_ setting: String, _ map: [String: some Any]) throws {
+      var rest = Set(map.keys)
       for layer in adaptedLayers where !rest.isEmpty {
-        if let key = try LoRAConfiguration.firstMatch(keys, layer) { rest.remove(key) }
+        if let key = try LoRAConfiguration.firstMatch(map, of: setting, layer) { rest.remove(key) }
       }
       warnings += rest.sorted().map { .unusedPattern(setting: setting, key: $0) }
     }
-    try unused("rank_pattern", configuration.rankPattern.keys)
-    try unused("alpha_pattern", configuration.alphaPattern.keys)
+    try unused("rank_pattern", configuration.rankPattern)
+    try unused("alpha_pattern", configuration.alphaPattern)
   }
-
 }

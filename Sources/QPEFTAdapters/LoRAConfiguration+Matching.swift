@@ -7,8 +7,9 @@ extension LoRAConfiguration {
   /// - Throws: `AdapterError.pattern` for a regular expression that is none.
   public func matches(_ site: LinearSite) throws -> Bool {
     if let excluded, try excluded.matches(site) { return false }
-    for module in savedModules where try PathPattern(#"(?:.*\.)?(?:"# + module + #")(?:\..*)?"#).matches(site.name) {
-      return false
+    for module in savedModules {
+      let pattern = try PathPattern(#"(?:.*\.)?(?:"#, module, #")(?:\..*)?"#, of: "modules_to_save")
+      if pattern.matches(site.name) { return false }
     }
     guard try targets.matches(site) else { return false }
     guard let layers, !layers.isEmpty else { return true }
@@ -22,20 +23,23 @@ extension LoRAConfiguration {
   /// - Throws: `AdapterError.pattern` for a regular expression that is none.
   public func resolved(for site: LinearSite) throws -> LoRAConfiguration {
     var configuration = self
-    if let key = try Self.firstMatch(rankPattern.keys, site.name) { configuration.rank = rankPattern[key] ?? rank }
-    if let key = try Self.firstMatch(alphaPattern.keys, site.name) { configuration.alpha = alphaPattern[key] ?? alpha }
+    if let key = try Self.firstMatch(rankPattern, of: "rank_pattern", site.name) {
+      configuration.rank = rankPattern[key] ?? rank
+    }
+    if let key = try Self.firstMatch(alphaPattern, of: "alpha_pattern", site.name) {
+      configuration.alpha = alphaPattern[key] ?? alpha
+    }
     return configuration
   }
 
-  static func firstMatch(_ keys: some Collection<String>, _ path: String) throws -> String? {
-    try keys.sorted().first { try PathPattern(#"(?:.*\.)?(?:"# + $0 + ")").matches(path) }
+  static func firstMatch(_ map: [String: some Any], of setting: String, _ path: String) throws -> String? {
+    try map.keys.sorted().first { try PathPattern(#"(?:.*\.)?(?:"#, $0, ")", of: setting).matches(path) }
   }
 
   private func blockNumber(of path: String) throws -> Int? {
     for pattern in layersPattern {
-      if let number = try PathPattern(#"(?:.*?\.)?(?:"# + pattern + #")\.(\d+)\..*"#).lastCapture(path) {
-        return Int(number)
-      }
+      let pattern = try PathPattern(#"(?:.*?\.)?(?:"#, pattern, #")\.(\d+)\..*"#, of: "layers_pattern")
+      if let number = pattern.lastCapture(path) { return Int(number) }
     }
     guard layersPattern.isEmpty else { return nil }
     let parts = path.split(separator: ".", omittingEmptySubsequences: false)
@@ -47,8 +51,11 @@ extension LoRAConfiguration {
 struct PathPattern {
   private let regex: Regex<AnyRegexOutput>
 
-  init(_ text: String) throws {
-    do { regex = try Regex(text) } catch { throw AdapterError.pattern(text) }
+  /// What the user wrote for `setting`, between what peft puts around it.
+  init(_ before: String, _ text: String, _ after: String, of setting: String) throws {
+    do { regex = try Regex(before + text + after) } catch {
+      throw AdapterError.setting(name: setting, problem: "\(text) is not a regular expression")
+    }
   }
 
   /// Whether it matches the whole path.
