@@ -52,6 +52,9 @@ let package = Package(
       ]
     ),
 
+    // C: gzip files of rows. Only its header is needed here; the library comes with every system.
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+
     // Level 0-1
     room("QPEFTJSON"),
     room("QPEFTKernels", ["CQPKernels"]),
@@ -62,7 +65,7 @@ let package = Package(
     // Level 3
     room("QPEFTLayers", ["QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     room("QPEFTFormats", ["QPEFTJSON", "QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
-    room("QPEFTText", ["QPEFTJSON"]),
+    room("QPEFTText", ["QPEFTJSON", "CZlib"]),
     room("QPEFTHub", ["QPEFTFormats", "QPEFTJSON"]),
     // Level 4
     room("QPEFTModels", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),

@@ -88,7 +88,7 @@ package enum FuzzTarget: String, CaseIterable {
     try files.write(bytes, to: "rows.jsonl")
     let dataset = try TokenizedDataset(
       contentsOf: files.path("rows.jsonl"), files.tokenizer, DatasetOptions(maxLength: 64))
-    for index in 0..<dataset.count { _ = dataset.example(at: index) }
+    for index in 0..<dataset.count { _ = try dataset.example(at: index) }
   }
 
   /// What is read is written, and read again as the same.

@@ -62,10 +62,10 @@ public struct AdaptedModel {
   /// How many rows' answers the model gives exactly, choosing the likeliest token always. `progress` hears how many rows are
   /// done and how many of them are right.
   public func exactMatch(
-    _ rows: [TrainingRow], progress: (_ done: Int, _ matches: Int) -> Void = { _, _ in }
+    _ rows: any RowSource, progress: (_ done: Int, _ matches: Int) -> Void = { _, _ in }
   ) throws -> ExactMatchResult {
     let stopTokens = stopTokens
-    let questions = try rows.enumerated().map { index, row in
+    let questions = try rows.rows(0..<rows.count).enumerated().map { index, row in
       guard let question = ExpectedAnswer(row, stopTokens: stopTokens) else {
         throw TrainingError.noAnswer(row: row.origin.isEmpty ? "row \(index + 1)" : row.origin)
       }

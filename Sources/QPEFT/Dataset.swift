@@ -4,12 +4,13 @@ public import QPEFTTraining
 
 /// Rows of a file as tokens, with what is worth knowing about them.
 public struct Dataset: Sendable {
-  /// The rows in the order of the file.
-  public let rows: [TrainingRow]
-  /// The same, with the tokens' texts within reach.
-  public let tokenized: TokenizedDataset
+  /// The rows in the order of the file, tokenized when they are asked for.
+  public let rows: DatasetRows
   /// What is worth knowing before training: repeats, rows that were cut, rows that do not end.
   public let findings: DatasetFindings
+
+  /// The file's rows as examples.
+  public var tokenized: TokenizedDataset { rows.dataset }
 
   /// Counts: tokens, trained tokens, rows that were cut.
   public var report: DatasetReport { tokenized.report }
@@ -21,16 +22,17 @@ extension DatasetOptions {
 }
 
 extension BaseModel {
-  /// Reads a JSONL file: rows with `text`, with `prompt` and `completion`, or with `messages`.
+  /// Reads a file of rows: JSON Lines, a JSON array, CSV or plain text, all also by gzip.
+  ///
+  /// - Parameter progress: hears how many bytes of how many are read.
   /// - Throws: `DatasetError` naming file and line.
-  public func dataset(_ path: String, options: DatasetOptions = .standard) throws(DatasetError) -> Dataset {
-    let dataset = try TokenizedDataset(contentsOf: path, text, options)
-    let rows = (0..<dataset.count).map { index in
-      let example = dataset.example(at: index)
-      return TrainingRow(
-        ids: example.tokens, isTrained: example.isTrained, origin: "\(dataset.name), line \(example.line)")
-    }
-    return Dataset(rows: rows, tokenized: dataset, findings: DatasetFindings(dataset, text))
+  public func dataset(
+    _ path: String, options: DatasetOptions = .standard,
+    progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(DatasetError) -> Dataset {
+    let dataset = try TokenizedDataset(contentsOf: path, text, options, progress: progress)
+    return Dataset(
+      rows: DatasetRows(dataset), findings: DatasetFindings(dataset, toleratesBadRows: options.skipsBadRows))
   }
 
   /// A text file's tokens, without tokens around it, in windows without overlap.

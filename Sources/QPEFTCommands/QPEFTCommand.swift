@@ -19,8 +19,8 @@ public struct QPEFTCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Pull.self, Quantize.self, Train.self, Evaluate.self, Generate.self, Tokenize.self, Plan.self, Inspect.self,
-      Doctor.self,
+      Pull.self, Quantize.self, Train.self, Evaluate.self, Generate.self, DataCommand.self, Tokenize.self, Plan.self,
+      Inspect.self, Doctor.self,
     ])
 
   /// Made by the parser.

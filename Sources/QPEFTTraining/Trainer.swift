@@ -48,17 +48,27 @@ public final class Trainer {
     self.loss = loss
     self.optimizer = optimizer ?? options.optimizer.make(weightDecay: options.weightDecay)
     sampler = BatchSampler(
-      count: rows.count, batchSize: options.batchSize * options.gradientAccumulation, seed: options.seed,
-      shuffles: options.shuffles)
+      parts: rows.parts, batchSize: options.batchSize, batchesPerStep: options.gradientAccumulation, seed: options.seed,
+      shuffles: options.shuffles, arrangement: options.arrangement
+    ) { rows.length(at: $0) }
     ledger.charge(parameters.reduce(0) { $0 + $1.value.byteCount }, to: .adapters)
     MemoryLedger.$current.withValue(ledger) { self.optimizer.prepare(for: parameters) }
   }
 
-  /// Optimizer steps of one pass over the rows; the last one takes what is left.
-  public var stepsPerEpoch: Int { sampler.batchesPerEpoch }
+  /// Optimizer steps of the first pass over the rows; the last one takes what is left. Other passes have as many, but for
+  /// packed rows, which come out a little different each time.
+  public var stepsPerEpoch: Int { sampler.steps(ofEpochs: 1) }
+
+  /// The pass over the rows, from 0, to which step number `step`, counted from 0, belongs.
+  public func epoch(ofStep step: Int) -> Int { sampler.epoch(ofStep: step) }
+
+  /// Whether the step done last was the last of its epoch.
+  var isAtEndOfEpoch: Bool {
+    completedSteps > 0 && epoch(ofStep: completedSteps) != epoch(ofStep: completedSteps - 1)
+  }
 
   /// Optimizer steps of the whole run.
-  public var totalSteps: Int { options.steps ?? options.epochs * stepsPerEpoch }
+  public var totalSteps: Int { options.steps ?? sampler.steps(ofEpochs: options.epochs) }
 
   /// Learning rate of update number `step`, counted from 0.
   public func learningRate(ofStep step: Int) -> Double {
@@ -69,16 +79,8 @@ public final class Trainer {
   /// - Throws: `TrainingError.rowChanged` where a row can no longer be read.
   public func batches(ofStep step: Int) throws(TrainingError) -> [TokenBatch] {
     var batches: [TokenBatch] = []
-    for indices in rowIndices(ofStep: step) { batches.append(TokenBatch(try rows.rows(indices))) }
+    for indices in sampler.batches(ofStep: step) { batches.append(TokenBatch(try rows.rows(indices))) }
     return batches
-  }
-
-  /// The rows of each batch of step number `step`.
-  private func rowIndices(ofStep step: Int) -> [[Int]] {
-    let chosen = sampler.batch(step)
-    return stride(from: 0, to: chosen.count, by: options.batchSize).map { start in
-      Array(chosen[start..<min(start + options.batchSize, chosen.count)])
-    }
   }
 
   /// Does the next optimizer step.
@@ -134,13 +136,14 @@ public final class Trainer {
 
   /// Memory of the run at most: a dry run of the batches with the most tokens and with the most trained tokens.
   public func plan() -> MemoryPlan {
-    let steps = min(totalSteps, stepsPerEpoch * (options.shuffles ? options.epochs : 1))
+    let steps = options.shuffles ? totalSteps : min(totalSteps, stepsPerEpoch)
     var longest: (indices: [Int], size: [Int]) = ([], [])
     var mostTrained = longest
     func consider(_ indices: [Int], _ size: [Int], _ best: inout (indices: [Int], size: [Int])) {
       if best.size.lexicographicallyPrecedes(size) { best = (indices, size) }
     }
-    for indices in (completedSteps..<max(steps, completedSteps + 1)).lazy.flatMap(rowIndices(ofStep:)) {
+    for indices in (completedSteps..<max(steps, completedSteps + 1)).lazy.flatMap({ self.sampler.batches(ofStep: $0) })
+    {
       let tokens = indices.reduce(0) { $0 + rows.length(at: $1) }
       let trained = indices.reduce(0) { $0 + rows.trainedCount(at: $1) }
       consider(indices, [tokens, trained], &longest)
@@ -183,7 +186,7 @@ public final class Trainer {
         var optimizer = self.optimizer
         optimizer.prepare(for: parameters)
         for parameter in parameters { parameter.gradient = nil }
-        let isAccumulated = options.gradientAccumulation > 1 && rows.count > options.batchSize
+        let isAccumulated = sampler.batches(ofStep: 0).count > 1
         _ = addGradients(of: isAccumulated ? [batch, batch] : [batch], step: 0)
         withExtendedLifetime(optimizer) {}
         for parameter in parameters { parameter.gradient = nil }

@@ -1,3 +1,5 @@
+public import QPEFTText
+
 /// Settings of a training run; the one place for their defaults.
 public struct TrainingOptions: Hashable, Sendable, Codable {
   /// Peak learning rate.
@@ -24,6 +26,8 @@ public struct TrainingOptions: Hashable, Sendable, Codable {
   public var seed: UInt64 = 0
   /// Whether rows are shuffled for each epoch.
   public var shuffles = true
+  /// How rows become batches: as they come, by length, or packed.
+  public var arrangement = BatchSampler.Arrangement.rows
   /// Whether blocks run again in backward: about a third slower, and a fraction of the memory.
   public var checkpointing = true
   /// Updates between evaluations, if there is evaluation data; nil: after every epoch and at the end.
@@ -49,6 +53,9 @@ public struct TrainingOptions: Hashable, Sendable, Codable {
       "\(maximumGradientNorm) is negative or not finite")
     try optimizer.validate()
     try check(batchSize > 0, "batch size", "\(batchSize) is not positive")
+    if case .packed(let tokens) = arrangement {
+      try check(tokens > 0, "packing", "\(tokens) tokens are not positive")
+    }
     try check(gradientAccumulation > 0, "gradient accumulation", "\(gradientAccumulation) is not positive")
     try check(steps.map { $0 > 0 } ?? true, "steps", "\(steps ?? 0) is not positive")
     try check(epochs > 0, "epochs", "\(epochs) is not positive")
@@ -63,6 +70,7 @@ public struct TrainingOptions: Hashable, Sendable, Codable {
       "learning_rate": "\(learningRate)", "schedule": schedule.rawValue, "warmup_steps": "\(warmupSteps)",
       "max_grad_norm": "\(maximumGradientNorm)", "batch_size": "\(batchSize)",
       "gradient_accumulation": "\(gradientAccumulation)", "seed": "\(seed)", "shuffle": "\(shuffles)",
+      "arrangement": "\(arrangement)",
     ]
   }
 }

@@ -86,8 +86,8 @@ public final class TrainingRun: AsyncSequence {
     let done = trainer.completedSteps
     let isLast = done >= trainer.totalSteps
     if trainer.options.saveSteps > 0, done % trainer.options.saveSteps == 0, !isLast { work.append(.snapshot) }
-    let interval = trainer.options.evaluationSteps ?? trainer.stepsPerEpoch
-    if !trainer.evaluationRows.isEmpty, isLast || done % interval == 0 { work.append(.evaluate) }
+    let isDue = trainer.options.evaluationSteps.map { done % $0 == 0 } ?? trainer.isAtEndOfEpoch
+    if !trainer.evaluationRows.isEmpty, isLast || isDue { work.append(.evaluate) }
     work.append(isLast ? .finish : .step)
     return result
   }

@@ -104,6 +104,35 @@ import Testing
       ["none"], nothingAt: folder.file("out"))
   }
 
+  @Test func `data in which training would be in vain stops before the first step`() throws {
+    let endless = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    let folder = try TemporaryDirectory()
+    let model = try DemoModel.copy(in: folder) { source in
+      try Data(endless.utf8).write(to: URL(fileURLWithPath: source + "/chat_template.jinja"))
+    }
+    let rows = DemoModel.requests + "/heldout.jsonl"
+    try Command.fail(
+      ["train", "--model", model, "--data", rows, "--output", folder.file("out")], ["heldout.jsonl", "end token"],
+      nothingAt: folder.file("out"))
+    let doctor = try Command.run(["data", rows, "--model", model])
+    #expect(doctor.status == 1 && doctor.output.contains("error: 100 of 100 rows do not end"), "\(doctor.output)")
+  }
+
+  @Test func `bad rows are all told, and can be left out`() throws {
+    let folder = try TemporaryDirectory()
+    let file = try folder.write("rows.jsonl", Self.row + "nonsense\n" + Self.row + "{\"text\": 5}\n")
+    let arguments = ["data", file, "--model", try DemoModel.quantized()]
+    let strict = try Command.run(arguments)
+    #expect(strict.status == 1 && strict.output.contains("error: rows.jsonl, line 2"), "\(strict.output)")
+    #expect(strict.output.contains("error: rows.jsonl, line 4"), "\(strict.output)")
+    try Command.succeed(arguments + ["--skip-bad-rows"])
+    try train(Self.row + "nonsense\n", ["line 2", "JSON"])
+    try Command.succeed([
+      "train", "--model", try DemoModel.quantized(), "--data", file, "--output", folder.file("out"), "--skip-bad-rows",
+    ])
+    try Command.fail(arguments + ["--skip-bad-rows", "--line", "2"], ["line 2"])
+  }
+
   @Test func `a row without a trained token`() throws {
     let long = #"{"prompt": ""# + String(repeating: "word ", count: 50) + #"", "completion": "end"}"# + "\n"
     try train(Self.row + long, ["line 2"], ["--max-length", "16"])

@@ -150,6 +150,30 @@ import Testing
     #expect(report?["rows"] as? Int == 100)
   }
 
+  @Test func `a look at the data before training`() throws {
+    let arguments = ["data", DemoModel.requests + "/heldout.jsonl", "--model", try DemoModel.quantized()]
+    let shown = try Command.succeed(arguments + ["--show", "1", "--line", "7"])
+    for words in ["rows     100", "longest row", "padding", "32-63", "line 1\n", "line 7\n", "[[{\"action\""] {
+      #expect(shown.contains(words), "no \(words) in \(shown)")
+    }
+    let answer = try json(Command.succeed(arguments + ["--show", "2", "--json"]))
+    #expect((answer["report"] as? [String: Any])?["rows"] as? Int == 100)
+    #expect((answer["rows"] as? [[String: Any]])?.count == 2)
+    let classes = answer["histogram"] as? [[String: Any]] ?? []
+    #expect(classes.reduce(0) { $0 + ($1["rows"] as? Int ?? 0) } == 100)
+  }
+
+  @Test func `several files, weighed, split and packed`() throws {
+    let folder = try TemporaryDirectory()
+    let csv = try folder.write("more.csv", "prompt,completion\none,two\nthree,four\n")
+    let output = try Command.succeed([
+      "train", "--model", try DemoModel.quantized(), "--data", DemoModel.requests + "/heldout.jsonl:0.5", "--data", csv,
+      "--output", folder.file("out"), "--eval-split", "0.1", "--packing", "--max-length", "256", "--batch-size", "2",
+    ])
+    #expect(output.contains("evaluation loss"), "\(output)")
+    #expect(output.contains("2 packed rows a step"), "\(output)")
+  }
+
   @Test func `perplexity of a text`() throws {
     let text = DemoModel.fixtures + "/text-eval/prose.txt"
     let result = try json(

@@ -27,6 +27,11 @@ import Testing
     train + ["--optimizer", "adamw-8bit", "--beta1", "0.8", "--beta2", "0.95", "--epsilon", "1e-6"],
     train + ["--optimizer", "sgd", "--momentum", "0.8", "--nesterov"],
     train + ["--optimizer", "adafactor", "--epsilon", "1e-20"], train + ["--optimizer", "lion", "--beta2", "0.98"],
+    train + ["--data", "e.csv:0.3", "--eval-split", "0.05", "--packing", "--columns", "prompt=question,completion=a"],
+    train + ["--train-on", "last", "--group-by-length", "--use-chosen", "--skip-bad-rows"],
+    ["data", "d.jsonl", "--model", "m", "--show", "3", "--line", "7", "--line", "9", "--batch-size", "4", "--json"],
+    ["plan", "--model", "m", "--data", "d.csv", "--packing"],
+    ["evaluate", "--model", "m", "--data", "a.csv.gz", "--exact-match", "--skip-bad-rows"],
     ["evaluate", "--model", "m", "--data", "a.txt", "--window", "128", "--json"],
     ["evaluate", "--model", "m", "--adapter", "a", "--data", "a.jsonl", "--exact-match"],
     ["generate", "--model", "m", "--prompt", "p", "--temperature", "0.7", "--top-k", "5", "--top-p", "0.9"],
@@ -47,6 +52,11 @@ import Testing
     train + ["--gradient-accumulation", "0"], train + ["--max-length", "1"], train + ["--steps", "0"],
     train + ["--epochs", "0"], train + ["--steps", "1", "--epochs", "1"], train + ["--threads", "0"],
     train + ["--checkpointing", "maybe"], train + ["--train-on", "prompt"], train + ["--eval-steps", "0"],
+    train + ["--data", "e:0"], train + ["--data", "e:-1"], train + ["--data", "e:1e9"], train + ["--eval-split", "1"],
+    train + ["--eval-split", "0.1", "--eval-data", "e"], train + ["--packing", "--group-by-length"],
+    train + ["--columns", "prompt"], train + ["--columns", "question=prompt"], train + ["--columns", "prompt=,"],
+    ["data", "d"], ["data", "--model", "m"], ["data", "d", "--model", "m", "--show=-1"],
+    ["data", "d", "--model", "m", "--line", "0"], ["data", "d", "--model", "m", "--batch-size", "0"],
     train + ["--save-steps=-1"], train + ["--seed=-1"],
     train + ["--bias", "some"], train + ["--use-dora", "--lora-bias"], train + ["--modules-to-save", ""],
     train + ["--rank-pattern", "q_proj"], train + ["--rank-pattern", "q_proj=0"], train + ["--rank-pattern", "=3"],
@@ -72,7 +82,9 @@ import Testing
     #expect(throws: (any Error).self) { try QPEFTCommand.parseAsRoot(arguments) }
   }
 
-  @Test(arguments: ["pull", "quantize", "train", "evaluate", "generate", "plan", "inspect", "doctor", "tokenize"])
+  @Test(arguments: [
+    "pull", "quantize", "train", "evaluate", "generate", "plan", "inspect", "doctor", "tokenize", "data",
+  ])
   func `every command has help with an example`(name: String) {
     let help = QPEFTCommand.helpMessage(
       for: QPEFTCommand.configuration.subcommands.first { "\($0._commandName)" == name } ?? QPEFTCommand.self)

@@ -40,10 +40,30 @@ import Testing
     let rows = "{\"text\": \"a b\"}\nnonsense\n{\"text\": 5}\n{\"text\": \"c d\"}\n"
     let data = try ChatFixture.dataset(rows, chat, DatasetOptions(skipsBadRows: true))
     #expect(data.count == 2)
-    #expect(data.rejected.count == 2)
-    let findings = DatasetFindings(data, chat)
+    #expect(data.rejected.count == 2 && data.report.rejectedRows == 2)
+    let findings = DatasetFindings(data)
     #expect(findings.hasErrors)
     #expect(findings.findings.filter { $0.severity == .error }.map(\.message) == data.rejected.map(\.description))
+  }
+
+  @Test("rows that were left out are warnings where that was asked for")
+  func tolerated() throws {
+    let rows = "{\"text\": \"a b\"}\nnonsense\n"
+    let data = try ChatFixture.dataset(rows, ChatFixture.chat(nil), DatasetOptions(skipsBadRows: true))
+    #expect(DatasetFindings(data, toleratesBadRows: true).findings.map(\.severity) == [.warning])
+  }
+
+  @Test("marks of another model's template and characters without a token are found, with their rows")
+  func strangers() throws {
+    let chat = try ChatFixture.chat(nil, tokenizer: "llama2", end: "</s>")
+    let rows = """
+      {"text": "hello world"}
+      {"text": "<|im_start|>user hello"}
+      {"text": "hello \u{1F600} world"}
+      """
+    let findings = DatasetFindings(try ChatFixture.dataset(rows, chat)).findings
+    #expect(findings.contains { $0.message.contains("'<|im_start|>'") && $0.lines == [2] }, "\(findings)")
+    #expect(findings.contains { $0.message.contains("\u{1F600}") && $0.lines.contains(3) }, "\(findings)")
   }
 
   @Test("repeats, lost ends, lengths and padding are counted")
@@ -55,27 +75,29 @@ import Testing
       {"prompt": "hello", "completion": " world the words hello world the words hello world the words hello"}
       """
     let data = try ChatFixture.dataset(rows, chat, DatasetOptions(maxLength: 12))
-    let findings = DatasetFindings(data, chat, batchSize: 3)
+    let findings = DatasetFindings(data, batchSize: 3)
     #expect(findings.duplicates == 1)
     #expect(findings.histogram.reduce(0, +) == 3)
     #expect(!findings.hasErrors)
-    #expect(findings.findings.map(\.lines) == [[3], [], [2]])
+    #expect(findings.findings.map(\.severity) == [.warning, .warning, .warning, .note])
+    #expect(findings.findings.map(\.lines) == [[], [3], [2], []])
     let short = data.length(at: 0)
-    #expect(findings.paddingShare == Double(2 * (12 - short)) / 36)
+    #expect(abs(findings.padding.shuffled - Double(2 * (12 - short)) / 36) < 1e-12)
+    #expect(findings.padding.packedRows == 2 && findings.padding.fewestPackedRows == 2)
   }
 
   @Test("a template that never writes the end token is an error")
   func noEnd() throws {
     let chat = try ChatFixture.chat("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
     let data = try ChatFixture.dataset(DatasetTests.threeTurns, chat)
-    #expect(DatasetFindings(data, chat).hasErrors)
+    #expect(DatasetFindings(data).hasErrors)
   }
 
   @Test("a row can be shown in trained and untrained runs")
   func runs() throws {
     let chat = try ChatFixture.chat()
     let data = try ChatFixture.dataset(#"{"prompt": "hello", "completion": " world"}"#, chat)
-    let runs = data.runs(at: 0, chat.tokenizer)
+    let runs = try data.example(at: 0).runs(chat.tokenizer)
     #expect(runs.map(\.text) == ["hello", " world<|c|>"])
     #expect(runs.map(\.isTrained) == [false, true])
   }

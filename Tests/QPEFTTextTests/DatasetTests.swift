@@ -7,7 +7,7 @@ import Testing
   func textRow() throws {
     let chat = try ChatFixture.chat()
     let data = try ChatFixture.dataset(#"{"text": "hello world"}"#, chat)
-    let example = data.example(at: 0)
+    let example = try data.example(at: 0)
     let end = try #require(chat.eosID)
     #expect(example.tokens == chat.tokenizer.encode("hello world") + [end])
     #expect(example.isTrained == [false] + Array(repeating: true, count: example.tokens.count - 1))
@@ -97,6 +97,17 @@ import Testing
     #expect(example.trainedTexts(chat.tokenizer) == ["hello<|c|>", "hello world<|c|>"])
   }
 
+  @Test("of a chat the last answer alone can be trained, and in other rows the same as always")
+  func lastAnswer() throws {
+    let chat = try ChatFixture.chat()
+    let last = DatasetOptions(trainOn: .last)
+    let example = try ChatFixture.dataset(Self.threeTurns, chat, last).example(at: 0)
+    #expect(try example.tokens == ChatFixture.dataset(Self.threeTurns, chat).example(at: 0).tokens)
+    #expect(example.trainedTexts(chat.tokenizer) == ["hello world<|c|>"])
+    let row = #"{"prompt": "hello the", "completion": " world"}"#
+    #expect(try ChatFixture.dataset(row, chat, last).example(at: 0) == ChatFixture.dataset(row, chat).example(at: 0))
+  }
+
   @Test("of a prompt and a completion in messages only the completion is trained")
   func conversationalCompletion() throws {
     let chat = try ChatFixture.chat()
@@ -122,6 +133,8 @@ import Testing
     #expect(data.report.tokens == data.length(at: 0) + data.length(at: 1))
     #expect(data.report.trainedTokens == data.trainedCount(at: 0) + data.trainedCount(at: 1))
     #expect(data.report.rowsWithoutTrainedEnd == 1)
+    #expect(data.report.rowsWithCutAnswers == 1)
+    #expect(data.report.truncatedTrainedTokens == data.report.truncatedTokens)
   }
 
   @Test("a row whose answer is cut off entirely is an error that names it")
@@ -141,7 +154,7 @@ import Testing
     let chat = try ChatFixture.chat()
     let data = try ChatFixture.dataset("\u{FEFF}{\"text\": \"a b\"}\r\n\r\n  \n{\"text\": \"c d\"}\r\n", chat)
     #expect(data.count == 2)
-    #expect(data.example(at: 1).line == 4)
+    #expect(try data.example(at: 1).line == 4)
   }
 
   static let bad: [(row: String, error: DatasetError)] = [

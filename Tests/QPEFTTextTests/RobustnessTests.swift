@@ -82,9 +82,33 @@ import Testing
         try Data(Self.mutated(rows, &generator)).write(to: URL(fileURLWithPath: path))
         let options = DatasetOptions(maxLength: 1 + generator.below(40), skipsBadRows: true)
         guard let data = try? TokenizedDataset(contentsOf: path, chat, options) else { continue }
-        #expect(data.report.rows == data.count)
-        #expect((0..<data.count).allSatisfy { data.trainedCount(at: $0) > 0 })
-        _ = DatasetFindings(data, chat, batchSize: 2)
+        try check(data)
+      }
+    }
+  }
+
+  private func check(_ data: TokenizedDataset) throws {
+    #expect(data.report.rows == data.count)
+    let examples = try data.examples(at: Array(0..<data.count))
+    #expect(examples.map(\.tokens.count) == (0..<data.count).map(data.length))
+    #expect(examples.map(\.trainedCount) == (0..<data.count).map(data.trainedCount))
+    #expect(examples.allSatisfy { $0.trainedCount > 0 })
+    _ = DatasetFindings(data, batchSize: 2)
+  }
+
+  @Test("mutated files of every format", arguments: ["rows.json", "rows.csv", "rows.tsv", "rows.txt", "rows.jsonl.gz"])
+  func formats(name: String) throws {
+    var generator = try generator(5)
+    let chat = try ChatFixture.chat()
+    try Fixtures.withTemporaryDirectory { directory in
+      let whole = try DataFormatTests.write(name, in: directory)
+      let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: whole)))
+      for _ in 0..<300 {
+        try Data(Self.mutated(bytes, &generator)).write(to: URL(fileURLWithPath: whole))
+        var options = DatasetOptions(maxLength: 4 + generator.below(40), skipsBadRows: true)
+        options.usesChosen = true
+        guard let data = try? TokenizedDataset(contentsOf: whole, chat, options) else { continue }
+        try check(data)
       }
     }
   }

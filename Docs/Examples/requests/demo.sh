@@ -11,7 +11,7 @@ say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 started=$SECONDS
 
 missing=()
-for package in libopenblas-dev libomp-dev; do
+for package in libopenblas-dev libomp-dev zlib1g-dev; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
 done
 if ((${#missing[@]})) && command -v apt-get >/dev/null; then

@@ -7,8 +7,8 @@ struct Evaluate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Loss and perplexity on a text or on rows; or how many answers are exactly right.",
     discussion: """
-      A .jsonl file is taken row by row and only the answers count; any other file is one text, cut into windows without \
-      overlap, of which the first token is not predicted. --exact-match lets the model answer every row, choosing the likeliest \
+      Rows (.jsonl, .json, .csv; also .gz) are taken one by one and only the answers count; any other file is one text, cut \
+      into windows without overlap, of which the first token is not predicted. --exact-match lets the model answer every row, choosing the likeliest \
       token always, and counts the answers that are equal to the expected one, character for character.
 
         qpeft evaluate --model smol-nf4 --data book.txt
@@ -18,14 +18,11 @@ struct Evaluate: AsyncParsableCommand {
 
   @OptionGroup(title: "Model") var model: ModelOptions
 
-  @Option(help: ArgumentHelp("A text, or rows as for training (.jsonl).", valueName: "file"))
+  @Option(help: ArgumentHelp("A text, or rows as for training.", valueName: "file"))
   var data: String
 
   @Option(help: "Tokens of a window of text.")
   var window = 512
-
-  @Option(help: "Tokens of a row at most; longer rows are cut.")
-  var maxLength = DatasetOptions.standard.maxLength ?? 512
 
   @Option(help: "Windows or rows computed at one time.")
   var batchSize = 1
@@ -36,16 +33,16 @@ struct Evaluate: AsyncParsableCommand {
   @Flag(help: "Print the result as JSON.")
   var json = false
 
+  @OptionGroup(title: "Rows") var rows: RowArguments
   @OptionGroup var threads: ThreadOptions
 
   func validate() throws {
     if window < 2 { throw ValidationError("--window must be at least 2.") }
-    if maxLength < 2 { throw ValidationError("--max-length must be at least 2.") }
     if batchSize < 1 { throw ValidationError("--batch-size must be at least 1.") }
-    if exactMatch && !isRows { throw ValidationError("--exact-match needs rows with answers: a .jsonl file.") }
+    if exactMatch && !isRows { throw ValidationError("--exact-match needs rows with answers, such as a .jsonl file.") }
   }
 
-  private var isRows: Bool { data.hasSuffix(".jsonl") || data.hasSuffix(".json") }
+  private var isRows: Bool { DataFormat(nameOf: data).map { $0 != .text } ?? false }
 
   func run() async throws {
     threads.apply()
@@ -54,9 +51,9 @@ struct Evaluate: AsyncParsableCommand {
   }
 
   private func runLoss(_ tuned: AdaptedModel) throws {
-    let rows =
+    let rows: any RowSource =
       isRows
-      ? try tuned.base.dataset(data, options: DatasetOptions(maxLength: maxLength)).rows
+      ? try tuned.base.read(data, self.rows.options, json ? .error : .standard).rows
       : try tuned.base.windows(ofText: data, length: window)
     let meter = ProgressMeter("evaluating", json ? .error : .standard)
     let result = try Evaluation.run(tuned.model, rows, batchSize: batchSize) {
@@ -74,7 +71,7 @@ struct Evaluate: AsyncParsableCommand {
   }
 
   private func runExactMatch(_ tuned: AdaptedModel) throws {
-    let dataset = try tuned.base.dataset(data, options: DatasetOptions(maxLength: maxLength))
+    let dataset = try tuned.base.read(data, self.rows.options, json ? .error : .standard)
     let meter = ProgressMeter("answering", json ? .error : .standard)
     let result = try tuned.exactMatch(dataset.rows) { done, matches in
       meter.show(done, of: dataset.rows.count, "\(matches) of \(done) right")

@@ -16,12 +16,10 @@ struct Plan: AsyncParsableCommand {
   @Option(help: ArgumentHelp("A directory, a .gguf file, or ORG/NAME of the hub (see pull).", valueName: "model"))
   var model: String
 
-  @Option(help: ArgumentHelp("Rows to train on.", valueName: "file.jsonl"))
+  @Option(help: ArgumentHelp("Rows to train on.", valueName: "file"))
   var data: String?
 
-  @Option(help: "Tokens of a row at most.")
-  var maxLength = DatasetOptions.standard.maxLength ?? 512
-
+  @OptionGroup(title: "Rows") var rows: RowArguments
   @OptionGroup(title: "Adapter") var adapter: AdapterArguments
   @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
   @OptionGroup var threads: ThreadOptions
@@ -29,21 +27,14 @@ struct Plan: AsyncParsableCommand {
   @Flag(help: "Print the plan as JSON.")
   var json = false
 
-  func validate() throws { if maxLength < 2 { throw ValidationError("--max-length must be at least 2.") } }
-
   func run() async throws {
     threads.apply()
     let base = try BaseModel(model)
     let tuned =
       try adapter.initAdapter.map { try base.attach(adapter: $0) }
       ?? base.attach(adapter.configuration(blocks: base.shape.blockCount))
-    let rows =
-      try data.map { try base.dataset($0, options: DatasetOptions(maxLength: maxLength)).rows }
-      ?? Array(
-        repeating: TrainingRow(
-          ids: Array(repeating: 0, count: maxLength), isTrained: Array(repeating: true, count: maxLength)),
-        count: optimization.batchSize * optimization.gradientAccumulation)
-    let plan = try tuned.trainer(on: rows, options: optimization.options).plan()
+    let options = optimization.options(maxLength: rows.maxLength)
+    let plan = try tuned.trainer(on: trainingRows(base), options: options).plan()
     if json {
       Terminal.standard.line(try Format.json(plan))
       return
@@ -61,5 +52,12 @@ struct Plan: AsyncParsableCommand {
       "longest batch: \(Format.count(plan.tokens, "token")), \(Format.count(plan.trainedTokens)) of them trained")
     table.lines.forEach { Terminal.standard.line($0) }
     if let available = ProcessMemory.available { Terminal.standard.line("free memory: \(Format.bytes(available))") }
+  }
+
+  private func trainingRows(_ base: BaseModel) throws -> any RowSource {
+    if let data { return try base.read(data, rows.options, .error).rows }
+    let longest = TrainingRow(
+      ids: Array(repeating: 0, count: rows.maxLength), isTrained: Array(repeating: true, count: rows.maxLength))
+    return Array(repeating: longest, count: optimization.batchSize * optimization.gradientAccumulation)
   }
 }

@@ -51,8 +51,9 @@ struct Tokenize: AsyncParsableCommand {
     for finding in dataset.findings.findings { terminal.line("\(finding.severity.rawValue): " + Format.words(finding)) }
     let marks = terminal.isInteractive ? ("\u{1B}[32m", "\u{1B}[0m") : ("[[", "]]")
     for index in 0..<min(rows, dataset.tokenized.count) {
-      terminal.line("\nline \(dataset.tokenized.example(at: index).line)")
-      let runs = dataset.tokenized.runs(at: index, base.text.tokenizer)
+      let example = try dataset.tokenized.example(at: index)
+      terminal.line("\nline \(example.line)")
+      let runs = example.runs(base.text.tokenizer)
       terminal.line(runs.map { $0.isTrained ? marks.0 + $0.text + marks.1 : $0.text }.joined())
     }
   }

@@ -7,8 +7,8 @@ struct Train: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Fine-tune a LoRA adapter on a quantized model.",
     discussion: """
-      Rows are JSON objects, one a line: {"text": ...}, {"prompt": ..., "completion": ...} or {"messages": [...]}. The result \
-      is a PEFT adapter directory, with metrics.jsonl beside it. Ctrl-C writes a snapshot; the same command with --resume goes \
+      Rows are {"text": ...}, {"prompt": ..., "completion": ...}, {"messages": [...]} and other forms (Docs/Text.md), as JSON \
+      Lines, JSON, CSV or text, also by gzip; `qpeft data` looks them over. The result is a PEFT adapter directory, with metrics.jsonl beside it. Ctrl-C writes a snapshot; the same command with --resume goes \
       on from there, exactly.
 
         qpeft train --model smol-nf4 --data train.jsonl --output adapter
@@ -17,6 +17,8 @@ struct Train: AsyncParsableCommand {
           --learning-rate 1e-3 --schedule cosine --warmup-steps 20
         qpeft train --model smol-nf4 --data train.jsonl --output adapter \\
           --layers 8 --use-dora --rank-pattern down_proj=32 --optimizer adamw-8bit
+        qpeft train --model smol-nf4 --data chats.jsonl --data old.csv.gz:0.3 \\
+          --output adapter --eval-split 0.05 --packing
         qpeft train ... --output adapter --resume
       """)
 
@@ -27,6 +29,7 @@ struct Train: AsyncParsableCommand {
   var output: String
 
   @OptionGroup(title: "Data") var data: DataArguments
+  @OptionGroup(title: "Rows") var rows: RowArguments
   @OptionGroup(title: "Adapter") var adapter: AdapterArguments
   @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
   @OptionGroup var threads: ThreadOptions
@@ -36,18 +39,16 @@ struct Train: AsyncParsableCommand {
 
   func run() async throws {
     threads.apply()
-    Interruption.listen()
+    let options = optimization.options(maxLength: rows.maxLength)
     let base = try BaseModel(model)
     let tuned = try makeAdapter(base)
-    let dataset = try base.dataset(data.data, options: data.options)
-    let evaluation = try data.evalData.map { try base.dataset($0, options: data.options) }
-    let run = try tuned.train(
-      on: dataset.rows, evaluation: evaluation?.rows ?? [], options: optimization.options, output: output,
-      resumes: resume)
-    let report = TrainingReport(terminal: .standard, options: optimization.options)
+    let report = TrainingReport(terminal: .standard, options: options)
     report.found(base, tuned)
-    report.show(dataset, named: data.data)
-    if let evaluation, let name = data.evalData { report.show(evaluation, named: name) }
+    let loaded = try data.load(base, rows.options, seed: optimization.seed, report)
+    // Only from here on there is something to end in good order.
+    Interruption.listen()
+    let run = try tuned.train(
+      on: loaded.training, evaluation: loaded.evaluation, options: options, output: output, resumes: resume)
     for try await event in run {
       report.show(event)
       if Interruption.isRequested, !event.isLast { throw try interrupted(run) }

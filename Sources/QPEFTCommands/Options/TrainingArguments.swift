@@ -1,30 +1,8 @@
 internal import ArgumentParser
 internal import QPEFT
 
-/// What is trained on, and how rows become tokens.
-struct DataArguments: ParsableArguments {
-  /// A switch with a word.
-  enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
-
-  @Option(
-    help: ArgumentHelp(
-      "Rows to train on: one JSON object a line with \"text\", \"prompt\" and \"completion\", or \"messages\".",
-      valueName: "file.jsonl"))
-  var data: String
-
-  @Option(name: .customLong("eval-data"), help: ArgumentHelp("Rows to evaluate on.", valueName: "file.jsonl"))
-  var evalData: String?
-
-  @Option(help: "Tokens of a row at most; longer rows are cut and counted.")
-  var maxLength = DatasetOptions.standard.maxLength ?? 512
-
-  @Option(help: "Which tokens are trained: those of answers (of a whole text where there is no prompt), or all.")
-  var trainOn = TrainOn.completion
-
-  func validate() throws { if maxLength < 2 { throw ValidationError("--max-length must be at least 2.") } }
-
-  var options: DatasetOptions { DatasetOptions(maxLength: maxLength, trainOn: trainOn) }
-}
+/// A switch with a word.
+enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
 
 /// Steps, rates, batches.
 struct OptimizationArguments: ParsableArguments {
@@ -65,8 +43,14 @@ struct OptimizationArguments: ParsableArguments {
   @Flag(name: .customLong("no-shuffle"), help: "Take rows in the order of the file.")
   var noShuffle = false
 
+  @Flag(help: "Pack rows up to --max-length tokens: batches of equal size, in which rows do not see each other.")
+  var packing = false
+
+  @Flag(help: "Put rows of similar length into a batch.")
+  var groupByLength = false
+
   @Option(help: "Compute blocks again in backward instead of keeping their results: slower, far less memory.")
-  var checkpointing = DataArguments.Switch.on
+  var checkpointing = Switch.on
 
   @Option(help: "Steps between evaluations. (default: after each epoch and at the end)")
   var evalSteps: Int?
@@ -75,12 +59,18 @@ struct OptimizationArguments: ParsableArguments {
   var saveSteps = defaults.saveSteps
 
   func validate() throws {
+    if packing && groupByLength { throw ValidationError("Give --packing or --group-by-length, not both.") }
     if steps != nil && epochs != nil { throw ValidationError("Give --steps or --epochs, not both.") }
-    do { try options.validate() } catch { throw ValidationError("\(error.description). \(error.remedy).") }
+    do { try options(maxLength: 512).validate() } catch {
+      throw ValidationError("\(error.description). \(error.remedy).")
+    }
   }
 
-  var options: TrainingOptions {
+  /// Settings of a run over rows of at most `maxLength` tokens.
+  func options(maxLength: Int) -> TrainingOptions {
     var options = TrainingOptions()
+    if packing { options.arrangement = .packed(tokens: maxLength) }
+    if groupByLength { options.arrangement = .byLength }
     options.learningRate = learningRate
     options.schedule = schedule
     options.warmupSteps = warmupSteps

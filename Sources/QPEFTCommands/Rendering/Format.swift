@@ -46,7 +46,7 @@ enum Format {
   /// What was found in a data file, in a line.
   static func words(_ finding: DatasetFindings.Finding) -> String {
     let lines = finding.lines.map(String.init).joined(separator: ", ")
-    return finding.message + (lines.isEmpty ? "" : " (lines \(lines))") + ". " + finding.remedy
+    return finding.message + (lines.isEmpty ? "" : " (lines \(lines))") + "; " + finding.remedy
   }
 
   /// A value as JSON text with sorted keys, `words_like_this`.

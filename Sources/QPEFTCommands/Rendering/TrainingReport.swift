@@ -2,7 +2,7 @@ internal import QPEFT
 
 /// What `qpeft train` shows: what was found, what is planned, and how it goes.
 final class TrainingReport {
-  private let terminal: Terminal
+  let terminal: Terminal
   private let options: TrainingOptions
   private var lastStep = 0
   private var firstStep = 1
@@ -46,7 +46,10 @@ final class TrainingReport {
     terminal.line(
       "data      \(name): \(Format.count(report.rows, "row")), \(Format.count(report.tokens, "token")), "
         + "\(Format.count(report.trainedTokens)) of them trained, longest row \(Format.count(report.longest))")
-    for finding in dataset.findings.findings { terminal.line("warning   " + Format.words(finding)) }
+    for finding in dataset.findings.findings where finding.severity != .error {
+      let name = finding.severity.rawValue
+      terminal.line(name + String(repeating: " ", count: 10 - name.count) + Format.words(finding))
+    }
   }
 
   /// One event.
@@ -81,9 +84,12 @@ final class TrainingReport {
       ? "\(options.gradientAccumulation) batches of \(options.batchSize)" : "\(options.batchSize)"
     terminal.line(
       "run       steps \(summary.firstStep) to \(summary.lastStep) (\(summary.stepsPerEpoch) an epoch), "
-        + "\(batch) \(options.batchSize * options.gradientAccumulation == 1 ? "row" : "rows") a step, "
+        + "\(batch) \(isPacked ? "packed " : "")\(options.batchSize * options.gradientAccumulation == 1 ? "row" : "rows") "
+        + "a step, "
         + "\(options.schedule.rawValue) learning rate \(Format.short(options.learningRate)), seed \(options.seed)")
   }
+
+  private var isPacked: Bool { if case .packed = options.arrangement { true } else { false } }
 
   /// A plan in a line.
   static func words(_ plan: MemoryPlan) -> String {

@@ -26,6 +26,24 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
   case turnNotFound(file: String, line: Int, turn: Int)
   /// A row in which no token would be trained.
   case nothingTrained(file: String, line: Int, reason: String)
+  /// A row of more bytes than any text has.
+  case rowTooLong(file: String, line: Int, bytes: Int, limit: Int)
+  /// A byte 0 where text should be.
+  case nulByte(file: String, line: Int)
+  /// A record that is no CSV, or does not fit the header.
+  case malformedCSV(file: String, line: Int, reason: String)
+  /// A preference pair, where it was not said what to do with them.
+  case preferencePair(file: String, line: Int)
+  /// A preference pair whose sides are the same.
+  case sameAnswers(file: String, line: Int)
+  /// A row that is no longer in its file as it was.
+  case changed(file: String, line: Int)
+  /// A gzip file that is damaged.
+  case gzip(path: String, reason: String)
+  /// A gzip file whose contents are too many times its size to be text.
+  case inflatesTooFar(path: String, limit: Int)
+  /// There is no room for the contents of a gzip file.
+  case cannotInflate(path: String, reason: String)
   /// A file without rows.
   case empty(path: String)
 
@@ -35,9 +53,11 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
       .notAnObject(let file, let line, _), .unknownFields(let file, let line, _),
       .wrongType(let file, let line, _, _, _), .missingField(let file, let line, _),
       .emptyField(let file, let line, _), .noChatTemplate(let file, let line), .template(let file, let line, _),
-      .turnNotFound(let file, let line, _), .nothingTrained(let file, let line, _):
+      .turnNotFound(let file, let line, _), .nothingTrained(let file, let line, _),
+      .rowTooLong(let file, let line, _, _), .nulByte(let file, let line), .malformedCSV(let file, let line, _),
+      .preferencePair(let file, let line), .sameAnswers(let file, let line), .changed(let file, let line):
       "\(file), line \(line)"
-    case .unreadable, .empty: nil
+    case .unreadable, .empty, .gzip, .inflatesTooFar, .cannotInflate: nil
     }
   }
 
@@ -60,6 +80,15 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case .turnNotFound(_, _, let turn):
       "the text that the chat template makes does not show where message \(turn) begins and ends"
     case .nothingTrained(_, _, let reason): "no token of the row would be trained: \(reason)"
+    case .rowTooLong(_, _, let bytes, let limit): "the row has \(bytes) bytes, the limit is \(limit)"
+    case .nulByte: "a byte 0 in the text"
+    case .malformedCSV(_, _, let reason): "not valid CSV: \(reason)"
+    case .preferencePair: "the row is a preference pair ('chosen' and 'rejected')"
+    case .sameAnswers: "'chosen' and 'rejected' are the same"
+    case .changed: "the row is no longer what it was when the file was first read"
+    case .gzip(let path, let reason): "cannot read \(path) as gzip: \(reason)"
+    case .inflatesTooFar(let path, let limit): "\(path) holds more than \(limit) bytes, too many for its size"
+    case .cannotInflate(let path, let reason): "cannot inflate \(path) into a temporary file: \(reason)"
     case .empty(let path): "\(path) has no rows"
     }
   }
@@ -72,13 +101,23 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case .malformedJSON: "write one JSON object per line, with line breaks in texts as \\n"
     case .notAnObject, .unknownFields:
       "write rows with \"text\", or \"prompt\" and \"completion\", or \"instruction\" and \"output\", or \"messages\" with roles "
-        + "and contents, or \"conversations\""
+        + "and contents, or \"conversations\"; other names can be mapped with --columns prompt=NAME,completion=NAME"
     case .wrongType, .missingField, .emptyField: "correct the row or remove it"
     case .noChatTemplate:
       "use an instruct model, put a chat_template.jinja beside it, or write rows with \"prompt\" and \"completion\""
     case .template(_, _, let error): error.remedy
     case .turnNotFound: "mark the answers in the template with {% generation %}, or train on all tokens"
     case .nothingTrained: "raise --max-length, or correct or remove the row"
+    case .rowTooLong: "write one row per line, and long texts as several rows"
+    case .nulByte: "save the file as UTF-8 text"
+    case .malformedCSV:
+      "write CSV by RFC 4180: a header, then as many values in every row, texts with quotes in quotes"
+    case .preferencePair: "train on the chosen answers with --use-chosen"
+    case .sameAnswers: "correct the row or remove it"
+    case .changed: "leave data files as they are while a run reads them"
+    case .gzip: "download the file again, or inflate it with gunzip"
+    case .inflatesTooFar: "if it is what it should be, inflate it with gunzip first"
+    case .cannotInflate: "free space on the disk, or set TMPDIR to a folder on a larger one"
     case .empty: "write one JSON object per line"
     }
   }

@@ -8,6 +8,8 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
       case error
       /// Training works, but perhaps not as meant.
       case warning
+      /// Nothing is wrong, if it is meant so.
+      case note
     }
 
     /// How bad it is.
@@ -20,14 +22,28 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
     public var lines: [Int]
   }
 
+  /// Share of padding, 0...1, in the rectangles that other tools compute. Here there is none.
+  public struct Padding: Sendable, Equatable, Codable {
+    /// Rows of a batch.
+    public var batchSize: Int
+    /// Batches of shuffled rows, each as wide as its longest.
+    public var shuffled: Double
+    /// Batches of rows of similar length.
+    public var byLength: Double
+    /// Rows packed up to the length limit.
+    public var packed: Double
+    /// Packed rows, and the number that no packing can do without.
+    public var packedRows, fewestPackedRows: Int
+  }
+
   /// Counts of rows and tokens.
   public var report: DatasetReport
   /// Rows whose length lies in `0..<edges[0]`, `edges[0]..<edges[1]` and so on; the last count is of those beyond.
   public var histogram: [Int]
   /// Upper ends of the histogram's classes: powers of two.
   public var edges: [Int]
-  /// Share of padding when rows are batched in shuffled order, 0...1.
-  public var paddingShare: Double
+  /// What padding would cost elsewhere.
+  public var padding: Padding
   /// Rows that are the same as an earlier one, token for token.
   public var duplicates: Int
   /// All that is wrong, errors first.
@@ -38,76 +54,120 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
 
   /// Looks a dataset over.
   ///
-  /// - Parameter batchSize: rows of a batch, for the share of padding.
-  public init(_ dataset: TokenizedDataset, _ chat: ChatTokenizer, batchSize: Int = 1) {
+  /// - Parameters:
+  ///   - batchSize: rows of a batch, for the share of padding.
+  ///   - toleratesBadRows: whether rows that were left out are warnings; else errors.
+  public init(_ dataset: TokenizedDataset, batchSize: Int = 8, toleratesBadRows: Bool = false) {
     report = dataset.report
-    edges = (4...20).map { 1 << $0 }.filter { $0 / 2 <= dataset.report.longest }
+    edges = (4...30).map { 1 << $0 }.filter { $0 / 2 <= dataset.report.longest }
     histogram = Array(repeating: 0, count: edges.count + 1)
-    findings = []
-    duplicates = 0
-
-    var seen: [[Int32]: Int] = [:]
-    var same: [Int] = []
-    var endless: [Int] = []
-    var unknown: [Int] = []
-    let unknownID = chat.tokenizer.unknownID
     for index in 0..<dataset.count {
-      let example = dataset.example(at: index)
-      histogram[edges.firstIndex { example.tokens.count < $0 } ?? edges.count] += 1
-      if seen.updateValue(index, forKey: example.tokens) != nil { same.append(example.line) }
-      if let last = example.isTrained.lastIndex(of: true), !chat.eosIDs.contains(example.tokens[last]) {
-        endless.append(example.line)
-      }
-      if let unknownID, example.tokens.contains(unknownID) { unknown.append(example.line) }
+      let length = dataset.length(at: index)
+      histogram[edges.firstIndex { length < $0 } ?? edges.count] += 1
     }
-    duplicates = same.count
-    paddingShare = Self.paddingShare(dataset, batchSize)
+    padding = Padding(dataset, batchSize: batchSize)
+    duplicates = dataset.notes.repeated.count
+    findings = []
+    noteRejected(dataset, toleratesBadRows)
+    noteEnds(dataset)
+    noteTruncation(dataset)
+    noteText(dataset)
+    let ranks: [Finding.Severity] = [.error, .warning, .note]
+    findings = ranks.flatMap { rank in findings.filter { $0.severity == rank } }
+  }
 
-    for error in dataset.rejected { add(.error, error.description, error.remedy, []) }
-    if chat.eosIDs.isEmpty {
+  private mutating func add(_ severity: Finding.Severity, _ message: String, _ remedy: String, _ lines: [Int] = []) {
+    findings.append(Finding(severity: severity, message: message, remedy: remedy, lines: lines))
+  }
+
+  private mutating func noteRejected(_ dataset: TokenizedDataset, _ toleratesBadRows: Bool) {
+    let severity = toleratesBadRows ? Finding.Severity.warning : .error
+    for error in dataset.rejected.prefix(10) { add(severity, error.description, error.remedy) }
+    let others = report.rejectedRows - min(10, dataset.rejected.count)
+    if others > 0 {
+      add(
+        severity, "\(others) more rows cannot be used", "correct them, or leave all of them out with --skip-bad-rows")
+    }
+  }
+
+  private mutating func noteEnds(_ dataset: TokenizedDataset) {
+    let (endless, whole) = (dataset.notes.endless, dataset.notes.wholeRows)
+    if dataset.chat.eosIDs.isEmpty {
       add(
         .error, "the model names no end token, so no row can end with one",
-        "Set eos_token in tokenizer_config.json.", [])
-    } else if !endless.isEmpty {
-      let all = endless.count == dataset.count
+        "set eos_token in tokenizer_config.json")
+    } else if endless.count > 0 {
       add(
-        all ? .error : .warning,
-        "\(endless.count) of \(dataset.count) rows do not end in a trained end token; the model may never stop",
-        report.truncatedRows > 0
-          ? "Raise --max-length so that answers keep their end."
-          : "Use the model's own chat template, or name its end-of-turn token in generation_config.json.", endless)
+        endless.count == whole ? .error : .warning,
+        "\(endless.count) of \(whole) rows do not end in a trained end token; the model may never stop",
+        "use the model's own chat template, or name its end-of-turn token in generation_config.json", endless.lines)
     }
+  }
+
+  private mutating func noteTruncation(_ dataset: TokenizedDataset) {
     if report.truncatedRows > 0 {
       add(
         .warning,
         "\(report.truncatedRows) of \(report.rows) rows are longer than the limit and lose \(report.truncatedTokens) tokens",
-        "Raise --max-length, or shorten the rows.", [])
+        "raise --max-length, or shorten the rows")
     }
-    if !unknown.isEmpty {
+    if report.rowsWithCutAnswers > 0 {
       add(
-        .warning, "\(unknown.count) rows hold characters that the tokenizer cannot represent",
-        "Remove the characters, or use a model whose tokenizer knows them.", unknown)
+        .warning,
+        "\(report.rowsWithCutAnswers) of these rows lose \(report.truncatedTrainedTokens) trained tokens: their answers "
+          + "have no end",
+        "raise --max-length, or remove the rows", dataset.notes.cutAnswers.lines)
     }
-    if !same.isEmpty {
-      add(.warning, "\(same.count) rows repeat an earlier one", "Remove them, unless they are to weigh more.", same)
-    }
-    findings.sort { $0.severity == .error && $1.severity == .warning }
   }
 
-  private mutating func add(_ severity: Finding.Severity, _ message: String, _ remedy: String, _ lines: [Int]) {
-    findings.append(Finding(severity: severity, message: message, remedy: remedy, lines: Array(lines.prefix(10))))
-  }
-
-  private static func paddingShare(_ dataset: TokenizedDataset, _ batchSize: Int) -> Double {
-    var sampler = BatchSampler(count: dataset.count, batchSize: batchSize)
-    var padded = 0
-    var total = 0
-    for batch in 0..<sampler.batchesPerEpoch {
-      let lengths = sampler.batch(batch).map { dataset.length(at: $0) }
-      let area = (lengths.max() ?? 0) * lengths.count
-      total += area
-      padded += area - lengths.reduce(0, +)
+  private mutating func noteText(_ dataset: TokenizedDataset) {
+    let notes = dataset.notes
+    if notes.foreign.count > 0 {
+      add(
+        .warning,
+        "\(notes.foreign.count) rows hold '\(notes.foreignMark)', which is no token of this model: they were written for "
+          + "another chat template",
+        "give rows as \"messages\", without the marks of a template", notes.foreign.lines)
     }
-    return total == 0 ? 0 : Double(padded) / Double(total)
+    if notes.unwritable.count > 0 {
+      let characters = notes.characters.map { "'\($0)'" }.joined(separator: " ")
+      add(
+        .warning,
+        "\(notes.unwritable.count) rows hold characters that the tokenizer has no token for: \(characters)",
+        "remove the characters, or use a model whose tokenizer knows them", notes.unwritable.lines)
+    }
+    if notes.repeated.count > 0 {
+      add(
+        .warning, "\(notes.repeated.count) rows repeat an earlier one", "remove them, unless they are to weigh more",
+        notes.repeated.lines)
+    }
+    if dataset.chat.template != nil, notes.chatRows == 0 {
+      add(
+        .note, "the model has a chat template, and these rows do not use it",
+        "for a model to chat with, write rows with \"messages\" or \"instruction\"")
+    }
+  }
+}
+
+extension DatasetFindings.Padding {
+  init(_ dataset: TokenizedDataset, batchSize: Int) {
+    self.batchSize = batchSize
+    let tokens = Double(dataset.report.tokens)
+    func share(_ area: Int) -> Double { area == 0 ? 0 : 1 - tokens / Double(area) }
+    func area(_ arrangement: BatchSampler.Arrangement) -> Int {
+      var sampler = BatchSampler(
+        parts: [RowPart(count: dataset.count)], batchSize: batchSize, arrangement: arrangement
+      ) { dataset.length(at: $0) }
+      return (0..<sampler.steps(ofEpochs: 1)).reduce(0) { area, step in
+        area + sampler.batches(ofStep: step).reduce(0) { $0 + ($1.map(dataset.length).max() ?? 0) * $1.count }
+      }
+    }
+    shuffled = share(area(.rows))
+    byLength = share(area(.byLength))
+    let capacity = dataset.options.maxLength ?? dataset.report.longest
+    let lengths = (0..<dataset.count).map(dataset.length)
+    packedRows = BinPacking.bestFitDecreasing(lengths, capacity: capacity).count
+    fewestPackedRows = BinPacking.lowerBound(lengths, capacity: capacity)
+    packed = share(packedRows * capacity)
   }
 }

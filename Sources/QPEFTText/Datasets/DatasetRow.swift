@@ -8,7 +8,7 @@ enum DatasetRow {
   /// A task and its answer: a chat of one question where the model has a chat template.
   case instruction(system: String?, question: String, answer: String)
 
-  init(_ object: JSONObject, file: String, line: Int) throws(DatasetError) {
+  init(_ object: JSONObject, _ options: DatasetOptions, file: String, line: Int) throws(DatasetError) {
     func field(_ name: String) -> JSONValue? { object[name].flatMap { $0.isNull ? nil : $0 } }
     func text(_ name: String, mayBeEmpty: Bool = false) throws(DatasetError) -> String {
       guard let value = field(name) else { throw .missingField(file: file, line: line, field: name) }
@@ -23,7 +23,11 @@ enum DatasetRow {
       return try Self.messages(value, name, file, line)
     }
     let tools = field("tools")?.array
-    if field("messages") != nil {
+    if field("chosen") != nil || field("rejected") != nil {
+      let chosen = try Self.chosen(of: object, tools: tools, file: file, line: line)
+      guard options.usesChosen else { throw .preferencePair(file: file, line: line) }
+      self = chosen
+    } else if field("messages") != nil {
       self = .messages(try chat("messages"), given: 0, tools: tools)
     } else if let turns = field("conversations") {
       let system = field("system")?.string.map { [Self.message("system", $0)] } ?? []
@@ -41,6 +45,15 @@ enum DatasetRow {
       self = .text(try text("text"))
     } else {
       throw .unknownFields(file: file, line: line, fields: object.keys)
+    }
+  }
+
+  /// Whether the chat template makes the row's text.
+  func isChat(_ chat: ChatTokenizer) -> Bool {
+    switch self {
+    case .messages: true
+    case .instruction: chat.template != nil
+    case .text, .completion: false
     }
   }
 
@@ -81,7 +94,7 @@ enum DatasetRow {
     return try messages(.array(result), "conversations", file, line)
   }
 
-  private static func messages(
+  static func messages(
     _ value: JSONValue, _ name: String, _ file: String, _ line: Int
   ) throws(DatasetError) -> [JSONValue] {
     guard let messages = value.array else {

@@ -1,15 +1,19 @@
 internal import QPEFTJSON
 /// Turns the rows of one file into examples.
-struct ExampleBuilder {
+struct ExampleBuilder: Sendable {
   let chat: ChatTokenizer
   let options: DatasetOptions
   let file: String
+  private let signs: TextSigns
   private var workspace: Tokenizer.Workspace
+  /// What is remarkable in the text of the row built last.
+  private(set) var remarks = TextSigns.Remarks()
 
   init(_ chat: ChatTokenizer, _ options: DatasetOptions, file: String) {
     self.chat = chat
     self.options = options
     self.file = file
+    signs = TextSigns(chat.tokenizer, template: chat.template)
     workspace = Tokenizer.Workspace(chat.tokenizer)
   }
 
@@ -34,9 +38,8 @@ struct ExampleBuilder {
 
   /// Tokens of a text with those around it that the tokenizer wants, and the end token, which is trained.
   private mutating func build(_ text: String, spans: [Range<Int>], line: Int) -> TrainingExample {
-    let encoded = chat.tokenizer.encodeWithOffsets(text, addSpecialTokens: false, &workspace)
-    var tokens = chat.tokenizer.prefixIDs
-    if let bos = chat.addedBOS, tokens.first != bos { tokens.insert(bos, at: 0) }
+    let encoded = encode(text)
+    var tokens = beginning
     let all = options.trainOn == .all
     var isTrained = [Bool](repeating: all, count: tokens.count)
     mark(encoded, spans, all, &tokens, &isTrained)
@@ -51,6 +54,30 @@ struct ExampleBuilder {
     return example(tokens, isTrained, line)
   }
 
+  /// Tokens before every text.
+  var beginning: [Int32] {
+    let tokens = chat.tokenizer.prefixIDs
+    guard let bos = chat.addedBOS, tokens.first != bos else { return tokens }
+    return [bos] + tokens
+  }
+
+  /// A part of a long text; the end token follows its last part alone.
+  mutating func window(_ text: String, isLast: Bool, line: Int) -> TrainingExample {
+    if isLast { return build(text, spans: [0..<text.utf8.count], line: line) }
+    let tokens = beginning
+    let ids = encode(text).ids
+    let marks =
+      Array(repeating: options.trainOn == .all, count: tokens.count) + Array(repeating: true, count: ids.count)
+    return example(tokens + ids, marks, line)
+  }
+
+  /// Tokens of a text alone.
+  mutating func encode(_ text: String) -> TokenizedText {
+    let encoded = chat.tokenizer.encodeWithOffsets(text, addSpecialTokens: false, &workspace)
+    remarks = signs.remarks(on: text, encoded)
+    return encoded
+  }
+
   private mutating func chatExample(
     _ messages: [JSONValue], _ given: Int, _ tools: [JSONValue]?, _ line: Int
   ) throws(DatasetError) -> TrainingExample {
@@ -62,9 +89,12 @@ struct ExampleBuilder {
       if all {
         text = try template.render(messages, tools: tools).text
       } else {
-        let found = try TurnSpans(template: template, messages: messages, tools: tools).find(given: given)
+        // With one turn to find, that of the last answer is all that is looked for.
+        let last = messages.lastIndex { $0["role"]?.string == "assistant" }
+        let first = options.trainOn == .last ? max(given, last ?? 0) : given
+        let found = try TurnSpans(template: template, messages: messages, tools: tools).find(given: first)
         if let turn = found.missing { throw DatasetError.turnNotFound(file: file, line: line, turn: turn) }
-        (text, spans) = (found.text, found.spans)
+        (text, spans) = (found.text, options.trainOn == .last ? found.spans.suffix(1) : found.spans)
       }
     } catch let error as TemplateError {
       throw .template(file: file, line: line, error)
@@ -73,7 +103,7 @@ struct ExampleBuilder {
     } catch {
       throw .nothingTrained(file: file, line: line, reason: "\(error)")
     }
-    let encoded = chat.tokenizer.encodeWithOffsets(text, addSpecialTokens: false, &workspace)
+    let encoded = encode(text)
     var tokens: [Int32] = []
     var isTrained: [Bool] = []
     mark(encoded, spans.map { throughEndOfTurn($0, encoded, text) }, all, &tokens, &isTrained)

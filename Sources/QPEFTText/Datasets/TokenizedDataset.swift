@@ -1,111 +1,112 @@
-/// A dataset as tokens, in a few flat arrays: five bytes a token, however many rows.
+internal import Foundation
+
+/// The rows of a file as tokens: where each stands and how long it is, 32 bytes a row. Tokens are made again when a row is
+/// asked for, which costs little beside training on it; so a file may be larger than memory.
 public struct TokenizedDataset: Sendable {
   /// Name of the file it was read from.
   public let name: String
-  /// What was found.
-  public private(set) var report = DatasetReport()
-  /// Rows that were left out, where the options allow it.
-  public private(set) var rejected: [DatasetError] = []
-  private var tokens: [Int32] = []
-  private var marks: [Bool] = []
-  private var starts: [Int] = [0]
-  private var lines: [Int32] = []
+  /// How rows became examples.
+  public let options: DatasetOptions
+  /// What was counted.
+  public internal(set) var report = DatasetReport()
+  /// Rows that were left out, where the options allow it; the first hundred.
+  public internal(set) var rejected: [DatasetError] = []
+  /// A number that changes where tokens or marks of any row change.
+  public internal(set) var digest: UInt64 = 0
+  /// The largest token.
+  public internal(set) var largestToken: Int32 = -1
+  let file: DataFile
+  let chat: ChatTokenizer
+  let reader: RowReader
+  var notes = DatasetNotes()
+  var entries: [Entry] = []
 
-  /// Reads a JSONL file: rows with `text`, with `prompt` and `completion`, with `instruction`, `input` and `output`,
-  /// with `messages`, or with `conversations`.
-  ///
-  /// - Parameters:
-  ///   - path: the file. It is mapped and read once; rows are tokenized one after the other.
-  ///   - chat: the model's tokenizer and chat template.
-  /// - Throws: ``DatasetError`` naming file and line; among them a row in which no token would be trained.
-  public init(
-    contentsOf path: String, _ chat: ChatTokenizer, _ options: DatasetOptions = DatasetOptions()
-  ) throws(DatasetError) {
-    let file = try JSONLines(path: path)
-    name = file.name
-    var builder = ExampleBuilder(chat, options, file: file.name)
-    try file.forEach { line, bytes throws(DatasetError) in
-      do throws(DatasetError) {
-        let row = try DatasetRow(try file.object(bytes, line: line), file: file.name, line: line)
-        try append(try builder.example(row, line: line), options, chat.eosIDs)
-      } catch {
-        if !options.skipsBadRows { throw error }
-        rejected.append(error)
-      }
-    }
-    if count == 0 { throw rejected.first ?? .empty(path: path) }
+  /// Where a row stands in its file, and how many tokens it has.
+  struct Entry: Sendable {
+    var start: Int
+    var byteCount: Int32
+    var line: Int32
+    var length: Int32
+    var trained: Int32
+    var isLast = true
+
+    var range: Range<Int> { start..<start + Int(byteCount) }
   }
 
-  /// A dataset of examples made elsewhere.
+  /// Reads a file of rows: JSON Lines, a JSON array, CSV or plain text, all also by gzip. Docs/Text.md has the forms of rows.
   ///
-  /// - Throws: ``DatasetError/nothingTrained(file:line:reason:)`` for an example without a trained token.
+  /// - Parameters:
+  ///   - path: the file. It is mapped and read once, on all cores.
+  ///   - chat: the model's tokenizer and chat template.
+  ///   - progress: hears how many bytes of how many are read.
+  /// - Memory: 32 bytes a row, and while reading 8 to 16 more to find repeated rows.
+  /// - Throws: ``DatasetError`` naming file and line; among them a row in which no token would be trained.
   public init(
-    _ examples: [TrainingExample], name: String = "examples", options: DatasetOptions = DatasetOptions()
+    contentsOf path: String, _ chat: ChatTokenizer, _ options: DatasetOptions = DatasetOptions(),
+    progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(DatasetError) {
-    self.name = name
-    for example in examples { try append(example, options, []) }
-    if count == 0 { throw .empty(path: name) }
+    let file = try DataFile(path: path)
+    self.file = file
+    self.chat = chat
+    self.options = options
+    name = file.name
+    let scanner: RecordScanner
+    (scanner, reader) = try file.withBytes { bytes throws(DatasetError) in
+      var scanner = RecordScanner(bytes, file: file.name, format: file.format)
+      let reader = try RowReader(bytes, &scanner, file: file.name, format: file.format, options: options)
+      return (scanner, reader)
+    }
+    try read(from: scanner, progress)
+    if entries.isEmpty { throw rejected.first ?? .empty(path: path) }
   }
 
   /// Number of examples.
-  public var count: Int { lines.count }
+  public var count: Int { entries.count }
 
   /// Number of tokens of an example.
-  public func length(at index: Int) -> Int { starts[index + 1] - starts[index] }
+  public func length(at index: Int) -> Int { Int(entries[index].length) }
 
   /// Number of trained tokens of an example.
-  public func trainedCount(at index: Int) -> Int { marks[starts[index]..<starts[index + 1]].count { $0 } }
+  public func trainedCount(at index: Int) -> Int { Int(entries[index].trained) }
+
+  /// Line of an example in its file, from 1.
+  public func line(at index: Int) -> Int { Int(entries[index].line) }
 
   /// One example.
-  public func example(at index: Int) -> TrainingExample {
-    let range = starts[index]..<starts[index + 1]
-    return TrainingExample(tokens: Array(tokens[range]), isTrained: Array(marks[range]), line: Int(lines[index]))
+  /// - Throws: `DatasetError.changed` where the file is no longer what it was.
+  public func example(at index: Int) throws(DatasetError) -> TrainingExample { try examples(at: [index])[0] }
+
+  /// Examples by number, in the order asked for.
+  /// - Throws: `DatasetError.changed` where the file is no longer what it was.
+  public func examples(at indices: [Int]) throws(DatasetError) -> [TrainingExample] {
+    var builder = ExampleBuilder(chat, options, file: name)
+    return try file.withBytes { bytes throws(DatasetError) in
+      var examples: [TrainingExample] = []
+      for index in indices {
+        let entry = entries[index]
+        let example: TrainingExample
+        do { example = try self.example(entry, in: bytes, &builder).cut(to: options.maxLength) } catch {
+          throw .changed(file: name, line: Int(entry.line))
+        }
+        guard example.tokens.count == entry.length, example.trainedCount == entry.trained else {
+          throw .changed(file: name, line: Int(entry.line))
+        }
+        examples.append(example)
+      }
+      return examples
+    }
   }
 
-  /// The text of an example in runs of tokens that are trained, or not, for showing it.
-  public func runs(at index: Int, _ tokenizer: Tokenizer) -> [(text: String, isTrained: Bool)] {
-    var runs: [(text: String, isTrained: Bool)] = []
-    var start = starts[index]
-    while start < starts[index + 1] {
-      let end = marks[start..<starts[index + 1]].firstIndex { $0 != marks[start] } ?? starts[index + 1]
-      runs.append((tokenizer.decode(tokens[start..<end], skipSpecialTokens: false), marks[start]))
-      start = end
+  /// The example of a row before truncation.
+  func example(
+    _ entry: Entry, in bytes: UnsafeBufferPointer<UInt8>, _ builder: inout ExampleBuilder
+  ) throws(DatasetError) -> TrainingExample {
+    let line = Int(entry.line)
+    guard file.format == .text else {
+      let row = try reader.row(bytes, RecordScanner.Record(range: entry.range, line: line))
+      return try builder.example(row, line: line)
     }
-    return runs
-  }
-
-  private mutating func append(
-    _ example: TrainingExample, _ options: DatasetOptions, _ ends: [Int32]
-  ) throws(DatasetError) {
-    let length = min(example.tokens.count, options.maxLength ?? .max)
-    let trained = example.isTrained[..<length].count { $0 }
-    if trained == 0 {
-      let before = example.trainedCount
-      let first = example.isTrained.firstIndex(of: true) ?? 0
-      let reason =
-        before == 0
-        ? "it has \(example.tokens.count) token(s) and no answer to learn"
-        : "its first trained token is number \(first + 1), behind the limit of \(length)"
-      throw .nothingTrained(file: name, line: example.line, reason: reason)
-    }
-    if length < example.tokens.count {
-      report.truncatedRows += 1
-      report.truncatedTokens += example.tokens.count - length
-    }
-    if !ends.isEmpty {
-      let lastTrained = example.isTrained[..<length].lastIndex(of: true) ?? 0
-      if !ends.contains(example.tokens[lastTrained]) { report.rowsWithoutTrainedEnd += 1 }
-    }
-    tokens += example.tokens[..<length]
-    marks += example.isTrained[..<length]
-    starts.append(tokens.count)
-    lines.append(Int32(clamping: example.line))
-    report.rows += 1
-    report.tokens += length
-    report.trainedTokens += trained
-    if length > report.longest {
-      report.longest = length
-      report.longestLine = example.line
-    }
+    let text = try reader.text(bytes, entry.range, line: line)
+    return builder.window(text, isLast: entry.isLast, line: line)
   }
 }

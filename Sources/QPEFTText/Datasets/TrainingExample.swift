@@ -1,11 +1,3 @@
-/// Which tokens of an example count in the loss.
-public enum TrainOn: String, Sendable, Codable, CaseIterable {
-  /// What the model is to write: completions, and the assistant's turns of a chat. Plain text is all of it.
-  case completion
-  /// Every token.
-  case all
-}
-
 /// One row of a dataset as tokens.
 public struct TrainingExample: Sendable, Equatable {
   /// Token ids.
@@ -26,44 +18,33 @@ public struct TrainingExample: Sendable, Equatable {
 
   /// How many tokens are trained.
   public var trainedCount: Int { isTrained.count { $0 } }
-}
 
-/// How rows become examples.
-public struct DatasetOptions: Sendable, Hashable, Codable {
-  /// Longer examples lose their end; nil keeps them whole.
-  public var maxLength: Int?
-  /// Which tokens count in the loss.
-  public var trainOn = TrainOn.completion
-  /// Whether bad rows are left out and kept as ``TokenizedDataset/rejected`` instead of ending the reading.
-  public var skipsBadRows = false
-
-  /// Options with the given values.
-  public init(maxLength: Int? = nil, trainOn: TrainOn = .completion, skipsBadRows: Bool = false) {
-    self.maxLength = maxLength
-    self.trainOn = trainOn
-    self.skipsBadRows = skipsBadRows
+  /// The text in runs of tokens that are trained, or not, for showing it.
+  public func runs(_ tokenizer: Tokenizer) -> [(text: String, isTrained: Bool)] {
+    var runs: [(text: String, isTrained: Bool)] = []
+    var start = 0
+    while start < tokens.count {
+      let end = isTrained[start...].firstIndex { $0 != isTrained[start] } ?? tokens.count
+      runs.append((tokenizer.decode(tokens[start..<end], skipSpecialTokens: false), isTrained[start]))
+      start = end
+    }
+    return runs
   }
-}
 
-/// What was found in a dataset.
-public struct DatasetReport: Sendable, Equatable, Codable {
-  /// Rows that became examples.
-  public var rows = 0
-  /// Tokens of all examples, after truncation.
-  public var tokens = 0
-  /// Tokens that count in the loss.
-  public var trainedTokens = 0
-  /// Rows that were longer than the limit.
-  public var truncatedRows = 0
-  /// Tokens that truncation took.
-  public var truncatedTokens = 0
-  /// Rows whose last trained token is no end token: a model trained on them may not learn to stop.
-  public var rowsWithoutTrainedEnd = 0
-  /// Tokens of the longest example, after truncation.
-  public var longest = 0
-  /// Line of the longest example.
-  public var longestLine = 0
+  /// The example without what is behind `limit` tokens.
+  func cut(to limit: Int?) -> TrainingExample {
+    guard let limit, tokens.count > limit else { return self }
+    return TrainingExample(tokens: Array(tokens[..<limit]), isTrained: Array(isTrained[..<limit]), line: line)
+  }
 
-  /// An empty report.
-  public init() {}
+  /// A number that differs where tokens, or also marks, differ.
+  func hash(withMarks: Bool) -> UInt64 {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for (token, isTrained) in zip(tokens, isTrained) {
+      let value = UInt64(UInt32(bitPattern: token)) << 1 | (withMarks && isTrained ? 1 : 0)
+      hash = (hash ^ value) &* 0x9E37_79B9_7F4A_7C15
+      hash ^= hash >> 29
+    }
+    return hash
+  }
 }

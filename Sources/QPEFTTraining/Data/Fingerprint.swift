@@ -5,10 +5,13 @@ internal import QPEFTTensor
 
 /// A 64-bit number that changes where contents change (FNV-1a): it detects mistakes, not attacks.
 public struct Fingerprint: Hashable, Sendable, CustomStringConvertible {
-  private var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+  private(set) var number: UInt64 = 0xCBF2_9CE4_8422_2325
 
   /// The fingerprint of nothing.
   public init() {}
+
+  /// The fingerprint of numbers.
+  init(_ numbers: [UInt64]) { numbers.forEach { combine($0) } }
 
   /// The fingerprint of rows: tokens and marks.
   public init(rows: [TrainingRow]) {
@@ -36,12 +39,14 @@ public struct Fingerprint: Hashable, Sendable, CustomStringConvertible {
   }
 
   private mutating func combine(_ value: UInt64) {
-    for shift in stride(from: 0, to: 64, by: 8) { hash = (hash ^ (value >> UInt64(shift) & 0xFF)) &* 0x100_0000_01B3 }
+    for shift in stride(from: 0, to: 64, by: 8) {
+      number = (number ^ (value >> UInt64(shift) & 0xFF)) &* 0x100_0000_01B3
+    }
   }
 
   /// Sixteen hexadecimal digits.
   public var description: String {
-    let digits = String(hash, radix: 16)
+    let digits = String(number, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 }

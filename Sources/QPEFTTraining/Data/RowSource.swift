@@ -1,3 +1,5 @@
+public import QPEFTText
+
 /// Rows to train or evaluate on: in memory, or read from files when they are needed.
 ///
 /// Sizes are known without reading a row; the order of a run, packing and the memory plan ask for nothing else.
@@ -18,6 +20,10 @@ public protocol RowSource: Sendable {
   /// Throws for a row that cannot be trained: without a trained token, or with a token outside of the vocabulary.
   func check(vocabulary: Int) throws(TrainingError)
 
+  /// Rows of the sources that these come from, in order, and how often an epoch sees them; by default one source, all rows
+  /// once.
+  var parts: [RowPart] { get }
+
   /// A number that changes where tokens or marks change.
   var fingerprint: Fingerprint { get }
 }
@@ -25,6 +31,9 @@ public protocol RowSource: Sendable {
 extension RowSource {
   /// Whether there is no row.
   public var isEmpty: Bool { count == 0 }
+
+  /// One source, all rows once an epoch.
+  public var parts: [RowPart] { [RowPart(count: count)] }
 
   /// Tokens of all rows.
   public var tokenCount: Int { (0..<count).reduce(0) { $0 + length(at: $1) } }

@@ -4,9 +4,8 @@ internal import Foundation
 struct TrainerState: Codable {
   /// Steps done.
   var step: Int
-  /// Epoch and rows of it that are done, for people; both follow from `step`.
+  /// The epoch that goes on, from 0, for people; it follows from `step`.
   var epoch: Int
-  var rowsOfEpoch: Int
   /// Updates that the optimizer made.
   var optimizerStep: Int
   /// Steps of the whole run.
@@ -22,8 +21,7 @@ struct TrainerState: Codable {
   /// Where `trainer` stands.
   init(_ trainer: Trainer, output: TrainingOutput) {
     step = trainer.completedSteps
-    epoch = step / trainer.stepsPerEpoch
-    rowsOfEpoch = step % trainer.stepsPerEpoch * (trainer.options.batchSize * trainer.options.gradientAccumulation)
+    epoch = trainer.epoch(ofStep: step)
     optimizerStep = trainer.optimizer.state.step
     totalSteps = trainer.totalSteps
     settings = trainer.options.settings

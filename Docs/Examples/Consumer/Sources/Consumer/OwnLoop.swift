@@ -28,6 +28,6 @@ func ownLoop(model: String, rows: String) throws {
     stepsWithoutGain = metrics.loss < best ? 0 : stepsWithoutGain + 1
     best = min(best, metrics.loss)
   }
-  let result = try Evaluation.run(model, Array(data.rows.prefix(20)), batchSize: 4)
+  let result = try Evaluation.run(model, data.rows.prefix(20), batchSize: 4)
   print("\(trainer.completedSteps) steps, best loss \(best), perplexity \(result.perplexity)")
 }
