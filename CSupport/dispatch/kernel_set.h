@@ -6,7 +6,7 @@
 #include "include/qpeft_kernels.h"
 
 enum {
-  QP_KC = 256,      // depth of a packed panel: a strip of tokens and a panel of weights stay in the nearest cache
+  QP_KC = 256,      // depth of a panel: some rows of tokens and a panel of weights stay in the nearest cache
   QP_MC = 512,      // tokens packed at a time; a decoded panel is used for that many
   QP_GROUP = 256,   // weight rows (or columns) a task decodes at a time: 256 KiB in the second cache
   QP_MAX_MR = 16,   // bounds over all sets, so that the size of scratch does not depend on the set in use
@@ -25,14 +25,15 @@ typedef struct qp_kernel_set {
   const char *name;
   int (*supported)(void);
 
-  // ---- products. A strip of A is [kc][mr], a panel of B is [kc][nr]; both padded with zeros.
+  // ---- products. A panel of B is [kc][nr], padded with zeros; A is read where it lies, row- or column-wise.
   size_t mr, nr;
-  /// c[m, n] (+)= strip · panel, with m <= mr, n <= nr.
-  void (*gemm_tile)(float *c, size_t ldc, const float *a, const float *b, size_t kc, size_t m, size_t n, int accumulate);
-  /// dst[kc][width] from `valid` rows of length kc (src[i * ld + k]).
-  void (*pack_transposed)(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc);
-  /// dst[kc][width] from kc rows of length `valid` (src[k * ld + i]).
-  void (*pack_straight)(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc);
+  /// c[m, n] (+)= A · panel, with m <= mr, n <= nr; A(i, k) = a[i * row_step + k * k_step].
+  void (*gemm_tile)(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
+                    size_t m, size_t n, int accumulate);
+  /// dst[kc][nr] from `valid` rows of length kc (src[i * ld + k]).
+  void (*pack_transposed)(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
+  /// dst[kc][nr] from kc rows of length `valid` (src[k * ld + i]).
+  void (*pack_straight)(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
   /// dst[kc][nr] from W[row ..< row + rows, column ..< column + kc]: the panel of x · Wᵀ.
   void (*pack_weight_rows)(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc);
   /// dst[kc][nr] from W[row ..< row + kc, column ..< column + columns]: the panel of dy · W.

@@ -40,7 +40,7 @@ void qp_decode_f16_avx2(float *y, const uint16_t *x, size_t count) {
 
 void qp_pack_weight_rows_avx2(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc) {
   if (w->storage == QP_F32) {
-    qp_pack_transposed_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, NR, kc);
+    qp_pack_transposed_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, kc);
     return;
   }
   if (!qp_aligned_q4(w)) {
@@ -81,7 +81,7 @@ static inline void half_columns(float *dst, const qp_matrix *w, size_t first, si
 
 void qp_pack_weight_columns_avx2(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
   if (w->storage == QP_F32) {
-    qp_pack_straight_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, NR, kc);
+    qp_pack_straight_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, kc);
     return;
   }
   if (w->storage != QP_Q4 && columns == NR) {
