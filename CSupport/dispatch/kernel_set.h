@@ -13,6 +13,7 @@ enum {
   QP_MAX_NR = 32,
   QP_FEW_COLUMNS = 512,  // most columns of dy · W that a task of that path takes
   QP_FEW_MAX = 8,   // most tokens that the decode-and-dot path takes
+  QP_FIXED = 64,    // columns that share a scale of x in fixed point
 };
 
 /// How codes are found: `bounds` ascending, code = order[number of bounds below the value].
@@ -49,6 +50,13 @@ typedef struct qp_kernel_set {
   /// dx[n, columns][column ..< column + columns] (+)= dy · W; column a multiple of 64, columns <= QP_FEW_COLUMNS.
   void (*few_columns)(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                       int accumulate);
+
+  // ---- one token in fixed point (drivers/fixed.c); columns a multiple of QP_FIXED, block at least that
+  /// x in the order in which codes unpack; `count` a multiple of QP_FIXED.
+  void (*fixed_arrange)(int16_t *dst, const int16_t *x, size_t count);
+  /// y[row ..< row + rows] = sum over blocks of scale(W) * x_scales[block] * Σ levels[code] * x.
+  void (*fixed_rows)(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
+                     size_t row, size_t rows);
 
   // ---- codecs
   /// y[count] = levels[code] * scale; element 0 is the high nibble of codes[0].

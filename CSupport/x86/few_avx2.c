@@ -24,12 +24,6 @@ void qp_few_arrange_avx2(float *dst, const float *x, const qp_matrix *w) {
     for (size_t i = 0; i < 4; i++) dst[k + i] = x[k + 2 * i], dst[k + 4 + i] = x[k + 2 * i + 1];
 }
 
-static inline float total(__m256 v) {
-  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
-}
-
 __attribute__((always_inline)) static inline void q4_row(float *y, size_t ldy, const float *x, const qp_scales *s,
                                                          const __m256i planes[4], size_t row, const size_t n, int accumulate) {
   const qp_matrix *w = s->w;
@@ -52,7 +46,7 @@ __attribute__((always_inline)) static inline void q4_row(float *y, size_t ldy, c
   }
 #pragma clang loop unroll(full)
   for (size_t t = 0; t < n; t++) {
-    float *out = y + t * ldy + row, value = total(_mm256_add_ps(sum[t][0], sum[t][1]));
+    float *out = y + t * ldy + row, value = qp_total(_mm256_add_ps(sum[t][0], sum[t][1]));
     *out = accumulate ? *out + value : value;
   }
 }
@@ -83,7 +77,7 @@ static void dense_row(float *y, size_t ldy, const float *x, const qp_matrix *w, 
   float rest[32];
   qp_decode_run(&qp_kernels_avx2, rest, w, row * columns + whole, columns - whole);
   for (size_t t = 0; t < n; t++) {
-    float value = total(_mm256_add_ps(_mm256_add_ps(sum[t][0], sum[t][1]), _mm256_add_ps(sum[t][2], sum[t][3])));
+    float value = qp_total(_mm256_add_ps(_mm256_add_ps(sum[t][0], sum[t][1]), _mm256_add_ps(sum[t][2], sum[t][3])));
     for (size_t k = whole; k < columns; k++) value += rest[k - whole] * x[t * columns + k];
     float *out = y + t * ldy + row;
     *out = accumulate ? *out + value : value;

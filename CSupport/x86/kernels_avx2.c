@@ -24,6 +24,8 @@ const qp_kernel_set qp_kernels_avx2 = {
     .few_arrange = qp_few_arrange_avx2,
     .few_rows = qp_few_rows_avx2,
     .few_columns = qp_few_columns_avx2,
+    .fixed_arrange = qp_fixed_arrange_avx2,
+    .fixed_rows = qp_fixed_rows_avx2,
     .decode_q4 = qp_decode_q4_avx2,
     .decode_f16 = qp_decode_f16_avx2,
 #include "leaves/elementwise_fields.h"

@@ -24,6 +24,8 @@ const qp_kernel_set qp_kernels_avx512 = {
     .few_arrange = qp_few_arrange_avx512,
     .few_rows = qp_few_rows_avx512,
     .few_columns = qp_few_columns_avx512,
+    .fixed_arrange = qp_fixed_arrange_avx512,
+    .fixed_rows = qp_fixed_rows_avx512,
     .decode_q4 = qp_decode_q4_avx512,
     .decode_f16 = qp_decode_f16_avx512,
 #include "leaves/elementwise_fields.h"

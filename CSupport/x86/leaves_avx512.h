@@ -19,5 +19,8 @@ void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w
                         int accumulate);
 void qp_few_columns_avx512(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                            int accumulate);
+void qp_fixed_arrange_avx512(int16_t *dst, const int16_t *x, size_t count);
+void qp_fixed_rows_avx512(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
+                          size_t row, size_t rows);
 
 #endif
