@@ -96,7 +96,12 @@ let package = Package(
 
     // Measures kernels against OpenBLAS (Docs/Kernels.md). In this package because kernels are not public.
     .executableTarget(
-      name: "KernelBenchmark", dependencies: ["QPEFTKernels"], path: "Benchmarks/Kernels", swiftSettings: swiftSettings),
+      name: "KernelBenchmark", dependencies: ["QPEFTKernels", "BenchmarkYardstick"], path: "Benchmarks/Kernels",
+      swiftSettings: swiftSettings),
+    // What it measures against: OpenBLAS with its own threads.
+    .target(
+      name: "BenchmarkYardstick", path: "Benchmarks/Yardstick", sources: ["yardstick.c"],
+      linkerSettings: [.linkedLibrary("openblas")]),
 
     // Tests: one target per room, plus Acceptance (the built command, from outside).
     tests("QPEFTKernelsTests", ["QPEFTKernels"]),

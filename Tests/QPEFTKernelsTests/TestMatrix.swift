@@ -70,7 +70,7 @@ final class TestMatrix: CustomTestStringConvertible {
           codes: .init(memory[0]), levels: .init(memory[1].bindMemory(to: Float.self)),
           absmax: .init(memory[2].bindMemory(to: Float.self)), block: block, rows: rows, columns: columns)
       }
-      dense = (0..<count).map { i in
+      dense = (0..<count).map { [scales, block] i in
         levels[Int(i % 2 == 0 ? codes[i / 2] >> 4 : codes[i / 2] & 15)] * scales[i / block]
       }
     }
