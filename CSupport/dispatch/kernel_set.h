@@ -51,7 +51,7 @@ typedef struct qp_kernel_set {
   void (*few_columns)(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                       int accumulate);
 
-  // ---- one token in fixed point (drivers/fixed.c); columns a multiple of QP_FIXED, block at least that
+  // ---- one token in fixed point (drivers/fixed.c), or NULL; columns a multiple of QP_FIXED, block at least that
   /// x in the order in which codes unpack; `count` a multiple of QP_FIXED.
   void (*fixed_arrange)(int16_t *dst, const int16_t *x, size_t count);
   /// y[row ..< row + rows] = sum over blocks of scale(W) * x_scales[block] * Σ levels[code] * x.

@@ -22,12 +22,6 @@ typedef struct {
   size_t part;
 } fixed_job;
 
-static float size_of_most(const float *x, size_t count) {
-  float most = 0;
-  for (size_t i = 0; i < count; i++) most = !(fabsf(x[i]) <= most) ? fabsf(x[i]) : most;  // NaN stays
-  return most;
-}
-
 // Whole numbers of x, and what to multiply them by. Where x is not finite the scale is NaN.
 static float fixed(int16_t *to, const float *x, size_t count, float most) {
   int usable = most >= 0x1p-100f && most <= 0x1p126f;
@@ -43,13 +37,14 @@ static void rows_task(void *context, size_t i, size_t worker) {
   j->set->fixed_rows(j->y, j->x, j->x_scales, j->w, j->levels, first, rows);
 }
 
-static int takes(const qp_matrix *w) {
-  return w->storage == QP_Q4 && w->columns % QP_FIXED == 0 && w->block >= QP_FIXED &&
+static int takes(const qp_kernel_set *set, const qp_matrix *w) {
+  return set->fixed_rows && w->storage == QP_Q4 && w->columns % QP_FIXED == 0 && w->block >= QP_FIXED &&
          (w->absmax || (w->nested_block & (w->nested_block - 1)) == 0);
 }
 
 void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, void *scratch) {
-  float largest = takes(w) && n == 1 ? size_of_most(w->levels, 16) : 0;
+  const qp_kernel_set *set = qp_kernels();
+  float largest = takes(set, w) && n == 1 ? set->max_abs(w->levels, 16) : 0;
   if (!(largest >= 0x1p-100f && largest <= 0x1p126f)) {
     qp_matmul(y, x, w, n, 0, scratch);
     return;
@@ -57,13 +52,13 @@ void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, voi
   size_t blocks = w->columns / QP_FIXED;
   float *scales = scratch;
   int16_t *arranged = (int16_t *)(scales + (blocks + 15) / 16 * 16);
-  fixed_job job = {.set = qp_kernels(), .y = y, .x = arranged, .x_scales = scales, .w = w, .part = ROWS};
+  fixed_job job = {.set = set, .y = y, .x = arranged, .x_scales = scales, .w = w, .part = ROWS};
   float level_scale = fixed(job.levels, w->levels, 16, largest);
   for (size_t b = 0; b < blocks; b++) {
     int16_t numbers[QP_FIXED];
     const float *at = x + b * QP_FIXED;
-    scales[b] = fixed(numbers, at, QP_FIXED, size_of_most(at, QP_FIXED)) * level_scale;
-    job.set->fixed_arrange(arranged + b * QP_FIXED, numbers, QP_FIXED);
+    scales[b] = fixed(numbers, at, QP_FIXED, set->max_abs(at, QP_FIXED)) * level_scale;
+    set->fixed_arrange(arranged + b * QP_FIXED, numbers, QP_FIXED);
   }
   qp_parallel_for((w->rows + ROWS - 1) / ROWS, rows_task, &job);
 }

@@ -9,6 +9,8 @@
 
 enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR };
 
+#include "x86/transpose_avx2.h"
+
 // `rows` is a constant of each call: every loop over it unrolls and the sums live in registers. Rows of A are found three to a
 // pointer, as an address may add one or two steps by itself.
 __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
@@ -68,20 +70,6 @@ void qp_gemm_tile_avx2(float *c, size_t ldc, const float *a, size_t row_step, si
   }
 }
 
-static inline void transpose8(__m256 r[8]) {
-  __m256 t[8];
-  for (int i = 0; i < 8; i += 2) t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]), t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
-  for (int i = 0; i < 8; i += 4) {
-    r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44), r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
-    r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44), r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
-  }
-  for (int i = 0; i < 4; i++) {
-    t[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
-    t[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
-  }
-  memcpy(r, t, sizeof t);
-}
-
 static inline __m256i mask_of(size_t count) {
   const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(count > 8 ? 8 : (int)count), lanes);
@@ -100,7 +88,7 @@ void qp_pack_transposed_avx2(float *dst, const float *src, size_t ld, size_t val
         __m256i mask = mask_of(depth);
         for (size_t j = 0; j < 8; j++) r[j] = j < lines ? _mm256_maskload_ps(from + j * ld, mask) : _mm256_setzero_ps();
       }
-      transpose8(r);
+      qp_transpose8_avx2(r);
       for (size_t j = 0; j < depth; j++) _mm256_storeu_ps(dst + (k + j) * NR + i, r[j]);
     }
   }
