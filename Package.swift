@@ -100,7 +100,12 @@ let package = Package(
 
     // Measures kernels against OpenBLAS (Docs/Kernels.md). In this package because kernels are not public.
     .executableTarget(
-      name: "KernelBenchmark", dependencies: ["QPEFTKernels"], path: "Benchmarks/Kernels", swiftSettings: swiftSettings),
+      name: "KernelBenchmark", dependencies: ["QPEFTKernels", "BenchmarkYardstick"], path: "Benchmarks/Kernels",
+      swiftSettings: swiftSettings),
+    // What it measures against: OpenBLAS with its own threads.
+    .target(
+      name: "BenchmarkYardstick", path: "Benchmarks/Yardstick", sources: ["yardstick.c"],
+      linkerSettings: [.linkedLibrary("openblas")]),
 
     // What is done with files of strangers: for the tests that change their bytes, and for libFuzzer (Docs/Reliability.md).
     .target(

@@ -24,6 +24,9 @@ final class FourBitWeight {
   let rows, columns: Int
   let view: MatrixView
   let dense: Floats
+  /// Room for some rows as floats.
+  let slab: Floats
+  static let slabRows = 256
   private let codes: UnsafeMutableBufferPointer<UInt8>
   private let absmax: Floats
   private let levels: UnsafeMutableBufferPointer<Float>
@@ -33,6 +36,7 @@ final class FourBitWeight {
     self.columns = columns
     let count = rows * columns
     dense = Floats(count)
+    slab = Floats(min(rows, Self.slabRows) * columns)
     absmax = Floats(MatrixView.blocks(count, 64))
     codes = .allocate(capacity: (count + 1) / 2)
     let table = Kernels.levels(.nf4)

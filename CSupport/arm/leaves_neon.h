@@ -5,9 +5,10 @@
 
 enum { QP_NEON_MR = 6, QP_NEON_NR = 16 };
 
-void qp_gemm_tile_neon(float *c, size_t ldc, const float *a, const float *b, size_t kc, size_t m, size_t n, int accumulate);
-void qp_pack_transposed_neon(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc);
-void qp_pack_straight_neon(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc);
+void qp_gemm_tile_neon(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
+                       size_t m, size_t n, int accumulate);
+void qp_pack_transposed_neon(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
+void qp_pack_straight_neon(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
 void qp_pack_weight_rows_neon(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc);
 void qp_pack_weight_columns_neon(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns);
 void qp_decode_q4_neon(float *y, const uint8_t *codes, const float *levels, float scale, size_t count);

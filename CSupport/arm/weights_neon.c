@@ -56,7 +56,7 @@ static inline void transpose_bytes(uint8x16_t columns[16], uint8x16_t rows[16]) 
 
 void qp_pack_weight_rows_neon(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc) {
   if (w->storage == QP_F32) {
-    qp_pack_transposed_neon(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, NR, kc);
+    qp_pack_transposed_neon(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, kc);
     return;
   }
   if (!qp_aligned_q4(w)) {
@@ -100,7 +100,7 @@ static void half_columns(float *dst, const qp_matrix *w, size_t first, size_t kc
 void qp_pack_weight_columns_neon(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
   size_t first = row * w->columns + column;
   if (w->storage == QP_F32) {
-    qp_pack_straight_neon(dst, (const float *)w->values + first, w->columns, columns, NR, kc);
+    qp_pack_straight_neon(dst, (const float *)w->values + first, w->columns, columns, kc);
     return;
   }
   if ((w->storage == QP_F16 || w->storage == QP_BF16) && columns == NR) {

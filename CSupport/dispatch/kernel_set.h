@@ -6,13 +6,14 @@
 #include "include/qpeft_kernels.h"
 
 enum {
-  QP_KC = 256,      // depth of a packed panel: a strip of tokens and a panel of weights stay in the nearest cache
+  QP_KC = 256,      // depth of a panel: some rows of tokens and a panel of weights stay in the nearest cache
   QP_MC = 512,      // tokens packed at a time; a decoded panel is used for that many
   QP_GROUP = 256,   // weight rows (or columns) a task decodes at a time: 256 KiB in the second cache
   QP_MAX_MR = 16,   // bounds over all sets, so that the size of scratch does not depend on the set in use
   QP_MAX_NR = 32,
   QP_FEW_COLUMNS = 512,  // most columns of dy · W that a task of that path takes
   QP_FEW_MAX = 8,   // most tokens that the decode-and-dot path takes
+  QP_FIXED = 64,    // columns that share a scale of x in fixed point
 };
 
 /// How codes are found: `bounds` ascending, code = order[number of bounds below the value].
@@ -28,14 +29,15 @@ typedef struct qp_kernel_set {
   const char *name;
   int (*supported)(void);
 
-  // ---- products. A strip of A is [kc][mr], a panel of B is [kc][nr]; both padded with zeros.
+  // ---- products. A panel of B is [kc][nr], padded with zeros; A is read where it lies, row- or column-wise.
   size_t mr, nr;
-  /// c[m, n] (+)= strip · panel, with m <= mr, n <= nr.
-  void (*gemm_tile)(float *c, size_t ldc, const float *a, const float *b, size_t kc, size_t m, size_t n, int accumulate);
-  /// dst[kc][width] from `valid` rows of length kc (src[i * ld + k]).
-  void (*pack_transposed)(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc);
-  /// dst[kc][width] from kc rows of length `valid` (src[k * ld + i]).
-  void (*pack_straight)(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc);
+  /// c[m, n] (+)= A · panel, with m <= mr, n <= nr; A(i, k) = a[i * row_step + k * k_step].
+  void (*gemm_tile)(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
+                    size_t m, size_t n, int accumulate);
+  /// dst[kc][nr] from `valid` rows of length kc (src[i * ld + k]).
+  void (*pack_transposed)(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
+  /// dst[kc][nr] from kc rows of length `valid` (src[k * ld + i]).
+  void (*pack_straight)(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
   /// dst[kc][nr] from W[row ..< row + rows, column ..< column + kc]: the panel of x · Wᵀ.
   void (*pack_weight_rows)(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc);
   /// dst[kc][nr] from W[row ..< row + kc, column ..< column + columns]: the panel of dy · W.
@@ -51,6 +53,13 @@ typedef struct qp_kernel_set {
   /// dx[n, columns][column ..< column + columns] (+)= dy · W; column a multiple of 64, columns <= QP_FEW_COLUMNS.
   void (*few_columns)(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                       int accumulate);
+
+  // ---- one token in fixed point (drivers/fixed.c), or NULL; columns a multiple of QP_FIXED, block at least that
+  /// x in the order in which codes unpack; `count` a multiple of QP_FIXED.
+  void (*fixed_arrange)(int16_t *dst, const int16_t *x, size_t count);
+  /// y[row ..< row + rows] = sum over blocks of scale(W) * x_scales[block] * Σ levels[code] * x.
+  void (*fixed_rows)(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
+                     size_t row, size_t rows);
 
   // ---- codecs
   /// y[count] = levels[code] * scale; element 0 is the high nibble of codes[0].

@@ -25,15 +25,15 @@ static size_t queries_of(size_t group) {
   return queries < 8 ? 8 : queries;
 }
 
-// Per worker: strips of q, panels of k and v, scores, strips of scores, sums, maxima and totals.
+// Per worker: rows of q, panels of k and v, scores, sums, maxima and totals.
 typedef struct {
-  float *q, *k, *v, *scores, *strips, *sums, *maxima;
+  float *q, *k, *v, *scores, *sums, *maxima;
   double *totals;
 } tile_memory;
 
 static size_t tile_floats(size_t m, size_t head) {
   size_t rows = qp_ceil(m, QP_MAX_MR * 3), wide = qp_ceil(head, QP_MAX_NR);
-  return rows * head + QP_TILE_PADDED * head + QP_TILE_PADDED * wide + 2 * rows * QP_TILE_PADDED + rows * head + 4 * rows + 64;
+  return rows * head + QP_TILE_PADDED * head + QP_TILE_PADDED * wide + rows * QP_TILE_PADDED + rows * head + 4 * rows + 64;
 }
 
 static tile_memory tile_memory_at(float *at, size_t m, size_t head) {
@@ -44,7 +44,6 @@ static tile_memory tile_memory_at(float *at, size_t m, size_t head) {
   t.k = at, at += QP_TILE_PADDED * head;
   t.v = at, at += QP_TILE_PADDED * wide;
   t.scores = at, at += rows * QP_TILE_PADDED;
-  t.strips = at, at += rows * QP_TILE_PADDED;
   t.sums = at, at += rows * head;
   t.maxima = at;
   return t;
@@ -69,21 +68,20 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
   const float *k = a->k + s->key_start * kv_stride + kv * head, *v = a->v + s->key_start * kv_stride + kv * head;
   // Row r of the task is query r / group, head r % group of the group: such rows lie head after head in q.
   for (size_t i = 0; i < m; i++) {
-    memcpy(t.sums + i * head, q + i / group * q_stride + i % group * head, head * sizeof(float));
+    memcpy(t.q + i * head, q + i / group * q_stride + i % group * head, head * sizeof(float));
     t.maxima[i] = -INFINITY, t.totals[i] = 0;
   }
-  qp_pack_rows(set, t.q, t.sums, head, m, mr, head);
   size_t keys = qp_visible(s, first + queries - 1);
   for (size_t start = 0; start < keys; start += QP_TILE) {
     size_t count = qp_least(keys - start, QP_TILE), ld = QP_TILE_PADDED;
-    qp_pack_rows(set, t.k, k + start * kv_stride, kv_stride, count, nr, head);
-    qp_pack_columns(set, t.v, v + start * kv_stride, kv_stride, head, nr, count);
+    qp_pack_rows(set, t.k, k + start * kv_stride, kv_stride, count, head);
+    qp_pack_columns(set, t.v, v + start * kv_stride, kv_stride, head, count);
     for (size_t i = 0; i < m; i += mr) {
       size_t rows = qp_least(m - i, mr), last = qp_visible(s, first + (i + rows - 1) / group);
-      if (last <= start) continue;  // this strip sees nothing of the tile
+      if (last <= start) continue;  // these rows see nothing of the tile
       size_t depth = qp_least(last - start, count);
       float *scores = t.scores + i * ld;
-      qp_tiles(set, scores, ld, t.q + i * head, t.k, head, rows, depth, 0);
+      qp_tiles(set, scores, ld, t.q + i * head, head, 1, t.k, head, rows, depth, 0);
       for (size_t r = 0; r < rows; r++) {
         size_t visible = qp_visible(s, first + (i + r) / group);
         size_t valid = visible <= start ? 0 : qp_least(visible - start, depth);
@@ -93,9 +91,9 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
         float shrink = softmax_row(a, row, valid, t.maxima + i + r, t.totals + i + r);
         if (start > 0 && shrink != 1) set->scale(t.sums + (i + r) * head, shrink, head);
       }
-      set->pack_transposed(t.strips, scores, ld, rows, mr, depth);
       for (size_t c = 0; c < head; c += nr)
-        set->gemm_tile(t.sums + i * head + c, head, t.strips, t.v + c * count, depth, rows, qp_least(head - c, nr), start > 0);
+        set->gemm_tile(t.sums + i * head + c, head, scores, ld, 1, t.v + c * count, depth, rows, qp_least(head - c, nr),
+                       start > 0);
     }
   }
   for (size_t i = 0; i < m; i++) {

@@ -2,9 +2,11 @@
 #ifndef QP_ATTENTION_H
 #define QP_ATTENTION_H
 
+#include <string.h>
+
 #include "dispatch/kernel_set.h"
 
-// 96 rows are whole strips of 6 and 12 and whole panels of 16 and 32.
+// 96 rows are whole tiles of 6 and 12 and whole panels of 16 and 32.
 enum { QP_TILE = 96, QP_TILE_PADDED = 96 + QP_MAX_NR };
 
 static inline size_t qp_least(size_t a, size_t b) { return a < b ? a : b; }
@@ -13,30 +15,30 @@ static inline size_t qp_ceil(size_t count, size_t unit) { return (count + unit -
 /// How many of the segment's keys its query `j` sees.
 static inline size_t qp_visible(const qp_segment *s, size_t j) { return s->key_count - s->query_count + j + 1; }
 
-static inline void qp_pack(void (*packer)(float *, const float *, size_t, size_t, size_t, size_t), float *dst,
-                           const float *src, size_t step, size_t ld, size_t count, size_t width, size_t kc) {
-  for (size_t i = 0; i < count; i += width) packer(dst + i * kc, src + i * step, ld, qp_least(count - i, width), width, kc);
+/// Panels of `count` rows of length kc.
+static inline void qp_pack_rows(const qp_kernel_set *set, float *dst, const float *src, size_t ld, size_t count, size_t kc) {
+  for (size_t i = 0; i < count; i += set->nr)
+    set->pack_transposed(dst + i * kc, src + i * ld, ld, qp_least(count - i, set->nr), kc);
 }
 
-/// Strips (or panels) of `count` rows of length kc.
-static inline void qp_pack_rows(const qp_kernel_set *set, float *dst, const float *src, size_t ld, size_t count,
-                                size_t width, size_t kc) {
-  qp_pack(set->pack_transposed, dst, src, ld, ld, count, width, kc);
-}
-
-/// Strips (or panels) of `count` columns of kc rows.
+/// Panels of `count` columns of kc rows.
 static inline void qp_pack_columns(const qp_kernel_set *set, float *dst, const float *src, size_t ld, size_t count,
-                                   size_t width, size_t kc) {
-  qp_pack(set->pack_straight, dst, src, 1, ld, count, width, kc);
+                                   size_t kc) {
+  for (size_t i = 0; i < count; i += set->nr) set->pack_straight(dst + i * kc, src + i, ld, qp_least(count - i, set->nr), kc);
 }
 
-/// c[m, n] (+)= strips · panels.
-static inline void qp_tiles(const qp_kernel_set *set, float *c, size_t ldc, const float *strips, const float *panels,
-                            size_t kc, size_t m, size_t n, int accumulate) {
+/// Rows side by side: as they lie in q they may share a few lines of cache.
+static inline void qp_copy_rows(float *dst, const float *src, size_t ld, size_t count, size_t width) {
+  for (size_t i = 0; i < count; i++) memcpy(dst + i * width, src + i * ld, width * sizeof(float));
+}
+
+/// c[m, n] (+)= A · panels, with A(i, k) = a[i * row_step + k * k_step].
+static inline void qp_tiles(const qp_kernel_set *set, float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
+                            const float *panels, size_t kc, size_t m, size_t n, int accumulate) {
   for (size_t i = 0; i < m; i += set->mr)
     for (size_t j = 0; j < n; j += set->nr)
-      set->gemm_tile(c + i * ldc + j, ldc, strips + i * kc, panels + j * kc, kc, qp_least(m - i, set->mr),
-                     qp_least(n - j, set->nr), accumulate);
+      set->gemm_tile(c + i * ldc + j, ldc, a + i * row_step, row_step, k_step, panels + j * kc, kc,
+                     qp_least(m - i, set->mr), qp_least(n - j, set->nr), accumulate);
 }
 
 #endif

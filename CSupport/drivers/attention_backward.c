@@ -22,7 +22,7 @@ static size_t parts_of(size_t kv_heads) { return kv_heads < 8 ? 4 : kv_heads < 1
 
 static size_t tile_floats(size_t head) {
   size_t wide = qp_ceil(head, QP_MAX_NR);
-  return 4 * QP_TILE_PADDED * head + 3 * QP_TILE_PADDED * wide + 3 * QP_TILE_PADDED * QP_TILE_PADDED;
+  return 4 * QP_TILE_PADDED * head + 3 * QP_TILE_PADDED * wide + 2 * QP_TILE_PADDED * QP_TILE_PADDED;
 }
 
 // rows of `a` times rows of `b`, per head: what softmax's backward subtracts.
@@ -36,9 +36,10 @@ static void delta_task(void *context, size_t row, size_t worker) {
 }
 
 typedef struct {
-  float *k_panels, *v_panels, *q_strips, *dout_strips;  // [head] deep
-  float *k_wide, *q_wide, *dout_wide;                   // panels over the head
-  float *p, *ds, *strips;
+  float *q, *dout;                     // rows
+  float *k_panels, *v_panels;          // [head] deep
+  float *k_wide, *q_wide, *dout_wide;  // panels over the head
+  float *p, *ds;
 } tile_memory;
 
 static tile_memory tile_memory_at(float *at, size_t head) {
@@ -46,14 +47,13 @@ static tile_memory tile_memory_at(float *at, size_t head) {
   tile_memory t;
   t.k_panels = at, at += deep;
   t.v_panels = at, at += deep;
-  t.q_strips = at, at += deep;
-  t.dout_strips = at, at += deep;
+  t.q = at, at += deep;
+  t.dout = at, at += deep;
   t.k_wide = at, at += wide;
   t.q_wide = at, at += wide;
   t.dout_wide = at, at += wide;
   t.p = at, at += square;
-  t.ds = at, at += square;
-  t.strips = at;
+  t.ds = at;
   return t;
 }
 
@@ -61,15 +61,15 @@ static tile_memory tile_memory_at(float *at, size_t head) {
 static void one_tile(const attention *a, const qp_segment *s, size_t kv, size_t h, size_t start, size_t count, size_t first,
                      size_t queries, float *dq, tile_memory t) {
   const qp_kernel_set *set = a->set;
-  size_t head = a->head, mr = set->mr, nr = set->nr, ld = QP_TILE_PADDED;
+  size_t head = a->head, ld = QP_TILE_PADDED;
   size_t q_stride = a->heads * head, kv_stride = a->kv_heads * head, row = s->query_start + first;
   const float *q = a->q + row * q_stride + h * head, *dout = a->dout + row * q_stride + h * head;
-  qp_pack_rows(set, t.q_strips, q, q_stride, queries, mr, head);
-  qp_pack_rows(set, t.dout_strips, dout, q_stride, queries, mr, head);
-  qp_pack_columns(set, t.q_wide, q, q_stride, head, nr, queries);
-  qp_pack_columns(set, t.dout_wide, dout, q_stride, head, nr, queries);
-  qp_tiles(set, t.p, ld, t.q_strips, t.k_panels, head, queries, count, 0);
-  qp_tiles(set, t.ds, ld, t.dout_strips, t.v_panels, head, queries, count, 0);
+  qp_copy_rows(t.q, q, q_stride, queries, head);
+  qp_copy_rows(t.dout, dout, q_stride, queries, head);
+  qp_pack_columns(set, t.q_wide, t.q, head, head, queries);
+  qp_pack_columns(set, t.dout_wide, t.dout, head, head, queries);
+  qp_tiles(set, t.p, ld, t.q, head, 1, t.k_panels, head, queries, count, 0);
+  qp_tiles(set, t.ds, ld, t.dout, head, 1, t.v_panels, head, queries, count, 0);
   for (size_t j = 0; j < queries; j++) {
     size_t visible = qp_visible(s, first + j), valid = visible <= start ? 0 : qp_least(visible - start, count);
     float *p = t.p + j * ld, *ds = t.ds + j * ld;
@@ -77,12 +77,9 @@ static void one_tile(const attention *a, const qp_segment *s, size_t kv, size_t 
     for (size_t c = valid; c < count; c++) p[c] = ds[c] = 0;
   }
   size_t at = (s->key_start + start) * kv_stride + kv * head;
-  qp_pack_columns(set, t.strips, t.p, ld, count, mr, queries);
-  qp_tiles(set, a->dv + at, kv_stride, t.strips, t.dout_wide, queries, count, head, 1);
-  qp_pack_columns(set, t.strips, t.ds, ld, count, mr, queries);
-  qp_tiles(set, a->dk + at, kv_stride, t.strips, t.q_wide, queries, count, head, 1);
-  qp_pack_rows(set, t.strips, t.ds, ld, queries, mr, count);
-  qp_tiles(set, dq + row * q_stride + h * head, q_stride, t.strips, t.k_wide, count, queries, head, 1);
+  qp_tiles(set, a->dv + at, kv_stride, t.p, 1, ld, t.dout_wide, queries, count, head, 1);
+  qp_tiles(set, a->dk + at, kv_stride, t.ds, 1, ld, t.q_wide, queries, count, head, 1);
+  qp_tiles(set, dq + row * q_stride + h * head, q_stride, t.ds, ld, 1, t.k_wide, count, queries, head, 1);
 }
 
 static void backward_task(void *context, size_t index, size_t worker) {
@@ -103,9 +100,9 @@ static void backward_task(void *context, size_t index, size_t worker) {
       memset(a->dk + (s->key_start + start + i) * kv_stride + kv * head, 0, head * sizeof(float));
       memset(a->dv + (s->key_start + start + i) * kv_stride + kv * head, 0, head * sizeof(float));
     }
-    qp_pack_rows(a->set, t.k_panels, k, kv_stride, count, a->set->nr, head);
-    qp_pack_rows(a->set, t.v_panels, v, kv_stride, count, a->set->nr, head);
-    qp_pack_columns(a->set, t.k_wide, k, kv_stride, head, a->set->nr, count);
+    qp_pack_rows(a->set, t.k_panels, k, kv_stride, count, head);
+    qp_pack_rows(a->set, t.v_panels, v, kv_stride, count, head);
+    qp_pack_columns(a->set, t.k_wide, k, kv_stride, head, count);
     for (size_t h = kv * group; h < (kv + 1) * group; h++)
       for (size_t first = 0; first < s->query_count; first += QP_TILE) {
         size_t queries = qp_least(s->query_count - first, QP_TILE);

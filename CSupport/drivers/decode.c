@@ -74,7 +74,7 @@ void qp_pack_weight_rows_any(const qp_kernel_set *set, float *dst, const qp_matr
   for (size_t k = 0; k < kc; k += 64) {
     size_t depth = kc - k < 64 ? kc - k : 64;
     for (size_t r = 0; r < rows; r++) qp_decode_run(set, decoded + r * 64, w, (row + r) * w->columns + column + k, depth);
-    set->pack_transposed(dst + k * set->nr, decoded, 64, rows, set->nr, depth);
+    set->pack_transposed(dst + k * set->nr, decoded, 64, rows, depth);
   }
 }
 

@@ -1,13 +1,17 @@
-/// x · Wᵀ and dy · W over frozen weights: tokens are packed into strips once, then every task decodes a group of panels of W
-/// into its own scratch and runs all strips over them. The float copy of W never exists; a panel lives for QP_MC tokens.
+/// x · Wᵀ and dy · W over frozen weights: tokens are laid side by side once, then every task decodes a group of panels of W
+/// into its own scratch and runs all tokens over them. The float copy of W never exists; a panel lives for QP_MC tokens.
 ///
 ///   y[n, outputs] (+)= sum over k of x[n, k] * W'(k, output)
 ///
 /// forward:  outputs = rows,    depth = columns, panels by pack_weight_rows
 /// backward: outputs = columns, depth = rows,    panels by pack_weight_columns
 /// Every element of y is one sum over k-blocks in order: no number of threads and no grouping changes it.
+#include <string.h>
+
 #include "dispatch/kernel_set.h"
 #include "threads/parallel.h"
+
+enum { QP_COPIED = 32 };  // tokens that a task copies
 
 typedef struct {
   const qp_kernel_set *set;
@@ -16,25 +20,23 @@ typedef struct {
   const qp_matrix *w;
   size_t n, outputs, depth, group;  // n: tokens of this pass
   int accumulate, transposed;
-  float *strips, *panels;
+  float *tokens, *panels;
 } product;
 
 static size_t round_up(size_t count, size_t unit) { return (count + unit - 1) / unit * unit; }
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-// Strips of one k-block lie together: [k-block][strip][kc][mr].
-static float *strip_at(const product *p, size_t k, size_t kc, size_t strip) {
-  size_t mr = p->set->mr;
-  return p->strips + k * round_up(p->n, mr) + strip * kc * mr;
-}
+// x as [k-block][token][kc]: the rows that a tile reads lie side by side, where as rows of x they may share a few lines of cache.
+static float *tokens_at(const product *p, size_t k, size_t kc, size_t token) { return p->tokens + k * p->n + token * kc; }
 
-static void pack_strip(void *context, size_t strip, size_t worker) {
+static void copy_tokens(void *context, size_t task, size_t worker) {
   (void)worker;
   const product *p = context;
-  size_t mr = p->set->mr, first = strip * mr, valid = least(p->n - first, mr);
+  size_t end = least(p->n, (task + 1) * QP_COPIED);
   for (size_t k = 0; k < p->depth; k += QP_KC) {
     size_t kc = least(p->depth - k, QP_KC);
-    p->set->pack_transposed(strip_at(p, k, kc, strip), p->x + first * p->depth + k, p->depth, valid, mr, kc);
+    for (size_t i = task * QP_COPIED; i < end; i++)
+      memcpy(tokens_at(p, k, kc, i), p->x + i * p->depth + k, kc * sizeof(float));
   }
 }
 
@@ -64,12 +66,12 @@ static void multiply_group(void *context, size_t index, size_t worker) {
       size_t width = least(outputs - o, nr);
       pack_panel(p, panels + o * kc, first + o, width, k, kc);
     }
-    // The larger of strip and panel stays in the nearest cache, the other streams past it.
+    // The larger of tokens and panel stays in the nearest cache, the other streams past it.
     size_t tiles = strips * panel_count;
     for (size_t i = 0; i < tiles; i++) {
       size_t strip = nr > 16 ? i / panel_count : i % strips, o = (nr > 16 ? i % panel_count : i / strips) * nr;
-      set->gemm_tile(p->y + strip * mr * p->outputs + first + o, p->outputs, strip_at(p, k, kc, strip), panels + o * kc, kc,
-                     least(p->n - strip * mr, mr), least(outputs - o, nr), p->accumulate || k > 0);
+      set->gemm_tile(p->y + strip * mr * p->outputs + first + o, p->outputs, tokens_at(p, k, kc, strip * mr), kc, 1,
+                     panels + o * kc, kc, least(p->n - strip * mr, mr), least(outputs - o, nr), p->accumulate || k > 0);
     }
   }
 }
@@ -87,14 +89,14 @@ static size_t group_of(const qp_kernel_set *set, size_t outputs) {
 static void arrange_token(void *context, size_t token, size_t worker) {
   (void)worker;
   const product *p = context;
-  p->set->few_arrange(p->strips + token * p->depth, p->x + token * p->depth, p->w);
+  p->set->few_arrange(p->tokens + token * p->depth, p->x + token * p->depth, p->w);
 }
 
 static void few_rows_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const product *p = context;
   size_t first = i * p->group;
-  p->set->few_rows(p->y, p->outputs, p->strips, p->w, first, least(p->outputs - first, p->group), p->n, p->accumulate);
+  p->set->few_rows(p->y, p->outputs, p->tokens, p->w, first, least(p->outputs - first, p->group), p->n, p->accumulate);
 }
 
 static void few_columns_task(void *context, size_t i, size_t worker) {
@@ -144,23 +146,22 @@ static int few_tokens(product *p) {
   return 1;
 }
 
-// Room for the strips of any set: the last one is padded by less than QP_MAX_MR tokens.
-static size_t strip_floats(size_t n, size_t depth) { return round_up((least(n, QP_MC) + QP_MAX_MR) * depth, 16); }
+static size_t token_floats(size_t n, size_t depth) { return round_up(least(n, QP_MC) * depth, 16); }
 
 static void multiply(product p, size_t n, void *scratch) {
-  p.strips = scratch;
-  p.panels = p.strips + strip_floats(n, p.depth);
+  p.tokens = scratch;
+  p.panels = p.tokens + token_floats(n, p.depth);
   for (size_t first = 0; first < n; first += QP_MC, p.x += QP_MC * p.depth, p.y += QP_MC * p.outputs) {
     p.n = least(n - first, QP_MC);
     if (n <= QP_FEW_MAX && few_tokens(&p)) continue;
     p.group = group_of(p.set, p.outputs);
-    qp_parallel_for((p.n + p.set->mr - 1) / p.set->mr, pack_strip, &p);
+    qp_parallel_for((p.n + QP_COPIED - 1) / QP_COPIED, copy_tokens, &p);
     qp_parallel_for((p.outputs + p.group - 1) / p.group, multiply_group, &p);
   }
 }
 
 static size_t scratch_bytes(size_t n, size_t depth) {
-  return (strip_floats(n, depth) + qp_worker_limit() * (QP_GROUP * QP_KC)) * sizeof(float);
+  return (token_floats(n, depth) + qp_worker_limit() * (QP_GROUP * QP_KC)) * sizeof(float);
 }
 
 void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, void *scratch) {

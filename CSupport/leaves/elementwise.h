@@ -204,7 +204,7 @@ static void NAME(adamw)(float *restrict p, float *restrict m, float *restrict v,
     float g = gradient[i] * scale;
     m[i] += (g - m[i]) * rest1;
     v[i] = v[i] * beta2 + g * g * rest2;
-    p[i] = p[i] * decay - step * (m[i] / (__builtin_sqrtf(v[i]) * inverse_root + eps));
+    p[i] = p[i] * decay - step * (m[i] / (__builtin_elementwise_sqrt(v[i]) * inverse_root + eps));
   }
 }
 
@@ -240,7 +240,7 @@ static void NAME(adafactor)(float *restrict u, float *restrict v, const float *r
   for (size_t i = 0; i < count; i++) {
     float g = gradient[i] * scale;
     v[i] = v[i] * beta2 + (g * g + eps) * rest2;
-    u[i] = g / __builtin_sqrtf(v[i]);
+    u[i] = g / __builtin_elementwise_sqrt(v[i]);
   }
 }
 

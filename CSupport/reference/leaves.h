@@ -6,9 +6,10 @@
 
 int qp_always(void);
 
-void qp_ref_gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t kc, size_t m, size_t n, int accumulate);
-void qp_ref_pack_transposed(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc);
-void qp_ref_pack_straight(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc);
+void qp_ref_gemm_tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
+                      size_t m, size_t n, int accumulate);
+void qp_ref_pack_transposed(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
+void qp_ref_pack_straight(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
 void qp_ref_pack_weight_rows(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc);
 void qp_ref_pack_weight_columns(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns);
 
@@ -41,5 +42,8 @@ void qp_ref_adamw(float *p, float *m, float *v, const float *gradient, const flo
 void qp_ref_lion(float *p, float *m, const float *gradient, const float *constants, size_t count);
 void qp_ref_sgd(float *p, float *m, const float *gradient, const float *constants, size_t count);
 void qp_ref_adafactor(float *u, float *v, const float *gradient, const float *constants, size_t count);
+void qp_ref_fixed_arrange(int16_t *dst, const int16_t *x, size_t count);
+void qp_ref_fixed_rows(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
+                          size_t row, size_t rows);
 
 #endif

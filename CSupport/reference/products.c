@@ -3,25 +3,27 @@
 
 #include "reference/leaves.h"
 
-void qp_ref_gemm_tile(float *c, size_t ldc, const float *a, const float *b, size_t kc, size_t m, size_t n,
-                      int accumulate) {
-  float sum[4][4] = {{0}};
+enum { NR = 4 };
+
+void qp_ref_gemm_tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
+                      size_t m, size_t n, int accumulate) {
+  float sum[4][NR] = {{0}};
   for (size_t k = 0; k < kc; k++)
-    for (size_t i = 0; i < 4; i++)
-      for (size_t j = 0; j < 4; j++) sum[i][j] += a[4 * k + i] * b[4 * k + j];
+    for (size_t i = 0; i < m; i++)
+      for (size_t j = 0; j < NR; j++) sum[i][j] += a[i * row_step + k * k_step] * b[NR * k + j];
   for (size_t i = 0; i < m; i++)
     for (size_t j = 0; j < n; j++) c[i * ldc + j] = accumulate ? c[i * ldc + j] + sum[i][j] : sum[i][j];
 }
 
-void qp_ref_pack_transposed(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc) {
+void qp_ref_pack_transposed(float *dst, const float *src, size_t ld, size_t valid, size_t kc) {
   for (size_t k = 0; k < kc; k++)
-    for (size_t i = 0; i < width; i++) dst[k * width + i] = i < valid ? src[i * ld + k] : 0;
+    for (size_t i = 0; i < NR; i++) dst[k * NR + i] = i < valid ? src[i * ld + k] : 0;
 }
 
-void qp_ref_pack_straight(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc) {
+void qp_ref_pack_straight(float *dst, const float *src, size_t ld, size_t valid, size_t kc) {
   for (size_t k = 0; k < kc; k++) {
-    memcpy(dst + k * width, src + k * ld, valid * sizeof(float));
-    for (size_t i = valid; i < width; i++) dst[k * width + i] = 0;
+    memcpy(dst + k * NR, src + k * ld, valid * sizeof(float));
+    for (size_t i = valid; i < NR; i++) dst[k * NR + i] = 0;
   }
 }
 

@@ -11,7 +11,7 @@
 
 int qp_few_takes_avx2(const qp_matrix *w, size_t n, int transposed) {
   if (qp_aligned_q4(w)) return n <= QP_FEW_MAX;
-  return !transposed && w->storage != QP_Q4 && n <= 2;
+  return !transposed && w->storage != QP_Q4 && n <= 4;
 }
 
 // The order in which qp_levels32 gives the nibbles of qp_split: 4 even columns, 4 odd ones, and so on. Dense: as it is.
@@ -22,12 +22,6 @@ void qp_few_arrange_avx2(float *dst, const float *x, const qp_matrix *w) {
   }
   for (size_t k = 0; k < w->columns; k += 8)
     for (size_t i = 0; i < 4; i++) dst[k + i] = x[k + 2 * i], dst[k + 4 + i] = x[k + 2 * i + 1];
-}
-
-static inline float total(__m256 v) {
-  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
 __attribute__((always_inline)) static inline void q4_row(float *y, size_t ldy, const float *x, const qp_scales *s,
@@ -52,49 +46,67 @@ __attribute__((always_inline)) static inline void q4_row(float *y, size_t ldy, c
   }
 #pragma clang loop unroll(full)
   for (size_t t = 0; t < n; t++) {
-    float *out = y + t * ldy + row, value = total(_mm256_add_ps(sum[t][0], sum[t][1]));
+    float *out = y + t * ldy + row, value = qp_total(_mm256_add_ps(sum[t][0], sum[t][1]));
     *out = accumulate ? *out + value : value;
   }
 }
 
-static inline __m256 dense8(const qp_matrix *w, size_t at) {
-  switch (w->storage) {
-    case QP_F16: return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)((const uint16_t *)w->values + at)));
-    case QP_BF16: {
-      __m128i half = _mm_loadu_si128((const __m128i *)((const uint16_t *)w->values + at));
-      return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
-    }
-    default: return _mm256_loadu_ps((const float *)w->values + at);
-  }
+__attribute__((always_inline)) static inline __m256 dense8(const qp_matrix *w, const qp_storage storage, size_t at) {
+  if (storage == QP_F32) return _mm256_loadu_ps((const float *)w->values + at);
+  __m128i half = _mm_loadu_si128((const __m128i *)((const uint16_t *)w->values + at));
+  if (storage == QP_F16) return _mm256_cvtph_ps(half);
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
 }
 
-static void dense_row(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t n, int accumulate) {
+// `storage` and `n` are constants of each call. Four sums for each token, taken in turns, or two where tokens are many; one row
+// at a time streams best.
+__attribute__((always_inline)) static inline void dense_row(float *y, size_t ldy, const float *x, const qp_matrix *w,
+                                                            const qp_storage storage, size_t row, const size_t n,
+                                                            int accumulate) {
   size_t columns = w->columns, whole = columns / 32 * 32;
-  __m256 sum[2][4];
-  for (size_t t = 0; t < 2; t++)
-    for (size_t i = 0; i < 4; i++) sum[t][i] = _mm256_setzero_ps();
+  const size_t turns = n > 2 ? 2 : 4;
+  __m256 sum[4][4];
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++) sum[t][0] = sum[t][1] = sum[t][2] = sum[t][3] = _mm256_setzero_ps();
   for (size_t k = 0; k < whole; k += 32)
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < 4; i++) {
-      __m256 v = dense8(w, row * columns + k + 8 * i);
-      for (size_t t = 0; t < n; t++)
-        sum[t][i] = _mm256_fmadd_ps(v, _mm256_loadu_ps(x + t * columns + k + 8 * i), sum[t][i]);
+      __m256 v = dense8(w, storage, row * columns + k + 8 * i);
+#pragma clang loop unroll(full)
+      for (size_t t = 0; t < n; t++) {
+        __m256 *to = &sum[t][i % turns];
+        *to = _mm256_fmadd_ps(v, _mm256_loadu_ps(x + t * columns + k + 8 * i), *to);
+      }
     }
   float rest[32];
   qp_decode_run(&qp_kernels_avx2, rest, w, row * columns + whole, columns - whole);
+#pragma clang loop unroll(full)
   for (size_t t = 0; t < n; t++) {
-    float value = total(_mm256_add_ps(_mm256_add_ps(sum[t][0], sum[t][1]), _mm256_add_ps(sum[t][2], sum[t][3])));
+    float value = qp_total(_mm256_add_ps(_mm256_add_ps(sum[t][0], sum[t][1]), _mm256_add_ps(sum[t][2], sum[t][3])));
     for (size_t k = whole; k < columns; k++) value += rest[k - whole] * x[t * columns + k];
     float *out = y + t * ldy + row;
     *out = accumulate ? *out + value : value;
   }
 }
 
+#define DENSE(N)                                                                               \
+  case N:                                                                                      \
+    for (; row < end; row++) dense_row(y, ldy, x, w, storage, row, N, accumulate);             \
+    break;
+
+__attribute__((always_inline)) static inline void dense(float *y, size_t ldy, const float *x, const qp_matrix *w,
+                                                        const qp_storage storage, size_t row, size_t end, size_t n,
+                                                        int accumulate) {
+  switch (n) { DENSE(1) DENSE(2) DENSE(3) DENSE(4) }
+}
+
 void qp_few_rows_avx2(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
                       int accumulate) {
-  if (w->storage != QP_Q4) {
-    for (size_t r = row; r < row + rows; r++) dense_row(y, ldy, x, w, r, n, accumulate);
-    return;
+  switch (w->storage) {
+    case QP_F32: dense(y, ldy, x, w, QP_F32, row, row + rows, n, accumulate); return;
+    case QP_F16: dense(y, ldy, x, w, QP_F16, row, row + rows, n, accumulate); return;
+    case QP_BF16: dense(y, ldy, x, w, QP_BF16, row, row + rows, n, accumulate); return;
+    case QP_Q4: break;
   }
   qp_scales s = qp_scales_of(w);
   __m256i planes[4];

@@ -9,6 +9,8 @@
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
 #include "x86/q4_bytes.h"
 
+static inline __mmask16 mask_of(size_t count) { return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1); }
+
 int qp_few_takes_avx512(const qp_matrix *w, size_t n, int transposed) {
   if (qp_aligned_q4(w)) return n <= QP_FEW_MAX;
   return !transposed && w->storage != QP_Q4 && n <= 4;
@@ -73,49 +75,63 @@ static void q4_block(float *y, size_t ldy, const float *x, const qp_scales *s, s
   }
 }
 
-__attribute__((always_inline)) static inline __m512 dense16(const qp_matrix *w, size_t at, __mmask16 mask) {
-  switch (w->storage) {
-    case QP_F16: return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, (const uint16_t *)w->values + at));
-    case QP_BF16: {
-      __m256i half = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)w->values + at);
-      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+__attribute__((always_inline)) static inline __m512 dense16(const qp_matrix *w, const qp_storage storage, size_t at,
+                                                            __mmask16 mask) {
+  if (storage == QP_F32) return _mm512_maskz_loadu_ps(mask, (const float *)w->values + at);
+  __m256i half = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)w->values + at);
+  if (storage == QP_F16) return _mm512_cvtph_ps(half);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+// `storage` and `n` are constants of each call. Four sums for each token, taken in turns; one row at a time streams best.
+__attribute__((always_inline)) static inline void dense_row(float *y, size_t ldy, const float *x, const qp_matrix *w,
+                                                            const qp_storage storage, size_t row, const size_t n,
+                                                            int accumulate) {
+  size_t columns = w->columns, whole = columns / 64 * 64;
+  __m512 sum[4][4];
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++) sum[t][0] = sum[t][1] = sum[t][2] = sum[t][3] = _mm512_setzero_ps();
+  for (size_t k = 0; k < whole; k += 64)
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < 4; i++) {
+      __m512 v = dense16(w, storage, row * columns + k + 16 * i, 0xffff);
+#pragma clang loop unroll(full)
+      for (size_t t = 0; t < n; t++)
+        sum[t][i] = _mm512_fmadd_ps(v, _mm512_loadu_ps(x + t * columns + k + 16 * i), sum[t][i]);
     }
-    default: return _mm512_maskz_loadu_ps(mask, (const float *)w->values + at);
+  for (size_t k = whole; k < columns; k += 16) {
+    __mmask16 mask = mask_of(columns - k);
+    __m512 v = dense16(w, storage, row * columns + k, mask);
+#pragma clang loop unroll(full)
+    for (size_t t = 0; t < n; t++)
+      sum[t][0] = _mm512_fmadd_ps(v, _mm512_maskz_loadu_ps(mask, x + t * columns + k), sum[t][0]);
+  }
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++) {
+    __m512 four = _mm512_add_ps(_mm512_add_ps(sum[t][0], sum[t][1]), _mm512_add_ps(sum[t][2], sum[t][3]));
+    float *out = y + t * ldy + row, total = _mm512_reduce_add_ps(four);
+    *out = accumulate ? *out + total : total;
   }
 }
 
-static void dense_rows(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
-                       int accumulate) {
-  size_t columns = w->columns, whole = columns / 64 * 64;
-  for (size_t r = row; r < row + rows; r++) {
-    __m512 sum[4][4];
-    for (size_t t = 0; t < 4; t++)
-      for (size_t i = 0; i < 4; i++) sum[t][i] = _mm512_setzero_ps();
-    for (size_t k = 0; k < whole; k += 64)
-#pragma clang loop unroll(full)
-      for (size_t i = 0; i < 4; i++) {
-        __m512 v = dense16(w, r * columns + k + 16 * i, 0xffff);
-        for (size_t t = 0; t < n; t++)
-          sum[t][i] = _mm512_fmadd_ps(v, _mm512_loadu_ps(x + t * columns + k + 16 * i), sum[t][i]);
-      }
-    for (size_t k = whole; k < columns; k += 16) {
-      __mmask16 mask = (__mmask16)(columns - k >= 16 ? 0xffff : (1u << (columns - k)) - 1);
-      __m512 v = dense16(w, r * columns + k, mask);
-      for (size_t t = 0; t < n; t++) sum[t][0] = _mm512_fmadd_ps(v, _mm512_maskz_loadu_ps(mask, x + t * columns + k), sum[t][0]);
-    }
-    for (size_t t = 0; t < n; t++) {
-      __m512 total = _mm512_add_ps(_mm512_add_ps(sum[t][0], sum[t][1]), _mm512_add_ps(sum[t][2], sum[t][3]));
-      float *out = y + t * ldy + r, value = _mm512_reduce_add_ps(total);
-      *out = accumulate ? *out + value : value;
-    }
-  }
+#define DENSE(N)                                                                               \
+  case N:                                                                                      \
+    for (; row < end; row++) dense_row(y, ldy, x, w, storage, row, N, accumulate);             \
+    break;
+
+__attribute__((always_inline)) static inline void dense(float *y, size_t ldy, const float *x, const qp_matrix *w,
+                                                        const qp_storage storage, size_t row, size_t end, size_t n,
+                                                        int accumulate) {
+  switch (n) { DENSE(1) DENSE(2) DENSE(3) DENSE(4) }
 }
 
 void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
                         int accumulate) {
-  if (w->storage != QP_Q4) {
-    dense_rows(y, ldy, x, w, row, rows, n, accumulate);
-    return;
+  switch (w->storage) {
+    case QP_F32: dense(y, ldy, x, w, QP_F32, row, row + rows, n, accumulate); return;
+    case QP_F16: dense(y, ldy, x, w, QP_F16, row, row + rows, n, accumulate); return;
+    case QP_BF16: dense(y, ldy, x, w, QP_BF16, row, row + rows, n, accumulate); return;
+    case QP_Q4: break;
   }
   // So many columns at a time that the tokens stay in the nearest cache.
   qp_scales s = qp_scales_of(w);

@@ -9,36 +9,45 @@
 
 enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR };
 
-// ROWS is a constant of each call: every loop over it unrolls and the sums live in registers.
-__attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, const float *b, size_t kc,
-                                                       const size_t rows, size_t m, size_t n, int accumulate) {
+#include "x86/transpose_avx2.h"
+
+// `rows` is a constant of each call: every loop over it unrolls and the sums live in registers. Rows of A are found three to a
+// pointer, as an address may add one or two steps by itself.
+__attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
+                                                       const float *b, size_t kc, const size_t rows, size_t n,
+                                                       int accumulate) {
   __m256 sum[MR][2];
+  const float *three[(MR + 2) / 3];
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++) {
     sum[i][0] = sum[i][1] = _mm256_setzero_ps();
-    if (i < m) _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0), _mm_prefetch((const char *)(c + i * ldc + n - 1), _MM_HINT_T0);
+    three[i / 3] = a + i / 3 * 3 * row_step;
+    _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0), _mm_prefetch((const char *)(c + i * ldc + n - 1), _MM_HINT_T0);
   }
+  const float *next = a + rows * row_step;
   for (size_t k = 0; k < kc; k++) {
+    _mm_prefetch((const char *)(next + k * rows), _MM_HINT_T0);
     __m256 b0 = _mm256_loadu_ps(b + k * NR), b1 = _mm256_loadu_ps(b + k * NR + 8);
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++) {
-      __m256 x = _mm256_broadcast_ss(a + k * MR + i);
+      __m256 x = _mm256_broadcast_ss(three[i / 3] + i % 3 * row_step);
       sum[i][0] = _mm256_fmadd_ps(x, b0, sum[i][0]);
       sum[i][1] = _mm256_fmadd_ps(x, b1, sum[i][1]);
     }
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < rows; i += 3) three[i / 3] += k_step;
   }
   if (n == NR) {
 #pragma clang loop unroll(full)
-    for (size_t i = 0; i < rows; i++)
-      if (i < m) {
-        float *row = c + i * ldc;
-        if (accumulate) {
-          sum[i][0] = _mm256_add_ps(_mm256_loadu_ps(row), sum[i][0]);
-          sum[i][1] = _mm256_add_ps(_mm256_loadu_ps(row + 8), sum[i][1]);
-        }
-        _mm256_storeu_ps(row, sum[i][0]);
-        _mm256_storeu_ps(row + 8, sum[i][1]);
+    for (size_t i = 0; i < rows; i++) {
+      float *row = c + i * ldc;
+      if (accumulate) {
+        sum[i][0] = _mm256_add_ps(_mm256_loadu_ps(row), sum[i][0]);
+        sum[i][1] = _mm256_add_ps(_mm256_loadu_ps(row + 8), sum[i][1]);
       }
+      _mm256_storeu_ps(row, sum[i][0]);
+      _mm256_storeu_ps(row + 8, sum[i][1]);
+    }
     return;
   }
   float whole[MR * NR];
@@ -47,31 +56,18 @@ __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, con
     _mm256_storeu_ps(whole + i * NR, sum[i][0]);
     _mm256_storeu_ps(whole + i * NR + 8, sum[i][1]);
   }
-  for (size_t i = 0; i < m; i++)
+  for (size_t i = 0; i < rows; i++)
     for (size_t j = 0; j < n; j++) c[i * ldc + j] = accumulate ? c[i * ldc + j] + whole[i * NR + j] : whole[i * NR + j];
 }
 
-void qp_gemm_tile_avx2(float *c, size_t ldc, const float *a, const float *b, size_t kc, size_t m, size_t n, int accumulate) {
-  if (m > 4)
-    tile(c, ldc, a, b, kc, 6, m, n, accumulate);
-  else if (m > 2)
-    tile(c, ldc, a, b, kc, 4, m, n, accumulate);
-  else
-    tile(c, ldc, a, b, kc, 2, m, n, accumulate);
-}
+#define ROWS(M) \
+  case M: tile(c, ldc, a, row_step, k_step, b, kc, M, n, accumulate); break;
 
-static inline void transpose8(__m256 r[8]) {
-  __m256 t[8];
-  for (int i = 0; i < 8; i += 2) t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]), t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
-  for (int i = 0; i < 8; i += 4) {
-    r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44), r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
-    r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44), r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+void qp_gemm_tile_avx2(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
+                       size_t m, size_t n, int accumulate) {
+  switch (m) {
+    ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
   }
-  for (int i = 0; i < 4; i++) {
-    t[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
-    t[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
-  }
-  memcpy(r, t, sizeof t);
 }
 
 static inline __m256i mask_of(size_t count) {
@@ -79,36 +75,34 @@ static inline __m256i mask_of(size_t count) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(count > 8 ? 8 : (int)count), lanes);
 }
 
-void qp_pack_transposed_avx2(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc) {
-  for (size_t i = 0; i < width; i += 8) {
+void qp_pack_transposed_avx2(float *dst, const float *src, size_t ld, size_t valid, size_t kc) {
+  for (size_t i = 0; i < NR; i += 8) {
     size_t lines = i >= valid ? 0 : valid - i < 8 ? valid - i : 8;
-    __m256i columns = mask_of(width - i);
     for (size_t k = 0; k < kc; k += 8) {
       size_t depth = kc - k < 8 ? kc - k : 8;
-      __m256i mask = mask_of(depth);
+      const float *from = src + i * ld + k;
       __m256 r[8];
-      for (size_t j = 0; j < 8; j++)
-        r[j] = j < lines ? _mm256_maskload_ps(src + (i + j) * ld + k, mask) : _mm256_setzero_ps();
-      transpose8(r);
-      float *at = dst + k * width + i;
-      if (width - i >= 8)
-        for (size_t j = 0; j < depth; j++) _mm256_storeu_ps(at + j * width, r[j]);
-      else
-        for (size_t j = 0; j < depth; j++) _mm256_maskstore_ps(at + j * width, columns, r[j]);
+      if (depth == 8 && lines == 8) {
+        for (size_t j = 0; j < 8; j++) r[j] = _mm256_loadu_ps(from + j * ld);
+      } else {
+        __m256i mask = mask_of(depth);
+        for (size_t j = 0; j < 8; j++) r[j] = j < lines ? _mm256_maskload_ps(from + j * ld, mask) : _mm256_setzero_ps();
+      }
+      qp_transpose8_avx2(r);
+      for (size_t j = 0; j < depth; j++) _mm256_storeu_ps(dst + (k + j) * NR + i, r[j]);
     }
   }
 }
 
-void qp_pack_straight_avx2(float *dst, const float *src, size_t ld, size_t valid, size_t width, size_t kc) {
-  for (size_t i = 0; i < width; i += 8) {
-    size_t lines = i >= valid ? 0 : valid - i;
-    __m256i columns = mask_of(width - i), mask = mask_of(lines);
-    for (size_t k = 0; k < kc; k++) {
-      float *at = dst + k * width + i;
-      if (lines >= 8)
-        _mm256_storeu_ps(at, _mm256_loadu_ps(src + k * ld + i));
-      else
-        _mm256_maskstore_ps(at, columns, _mm256_maskload_ps(src + k * ld + i, mask));
+void qp_pack_straight_avx2(float *dst, const float *src, size_t ld, size_t valid, size_t kc) {
+  __m256i low = mask_of(valid), high = mask_of(valid > 8 ? valid - 8 : 0);
+  for (size_t k = 0; k < kc; k++) {
+    if (valid == NR) {
+      _mm256_storeu_ps(dst + k * NR, _mm256_loadu_ps(src + k * ld));
+      _mm256_storeu_ps(dst + k * NR + 8, _mm256_loadu_ps(src + k * ld + 8));
+    } else {
+      _mm256_storeu_ps(dst + k * NR, _mm256_maskload_ps(src + k * ld, low));
+      _mm256_storeu_ps(dst + k * NR + 8, _mm256_maskload_ps(src + k * ld + 8, high));
     }
   }
 }

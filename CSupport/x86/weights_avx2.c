@@ -8,6 +8,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "x86/planes_avx2.h"
 #include "x86/q4_bytes.h"
+#include "x86/transpose_avx2.h"
 
 enum { NR = QP_AVX2_NR };
 
@@ -38,9 +39,36 @@ void qp_decode_f16_avx2(float *y, const uint16_t *x, size_t count) {
   for (; i < count; i++) y[i] = _cvtsh_ss(x[i]);
 }
 
+static inline __m256 wide(const uint16_t *x, const qp_storage storage) {
+  __m128i half = _mm_loadu_si128((const __m128i *)x);
+  if (storage == QP_F16) return _mm256_cvtph_ps(half);
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+}
+
+// Sixteen whole rows; kc a multiple of 8.
+__attribute__((always_inline)) static inline void half_rows(float *dst, const uint16_t *x, const qp_storage storage,
+                                                            size_t ld, size_t kc) {
+  for (size_t i = 0; i < NR; i += 8)
+    for (size_t k = 0; k < kc; k += 8) {
+      __m256 r[8];
+      for (size_t j = 0; j < 8; j++) r[j] = wide(x + (i + j) * ld + k, storage);
+      qp_transpose8_avx2(r);
+      for (size_t j = 0; j < 8; j++) _mm256_storeu_ps(dst + (k + j) * NR + i, r[j]);
+    }
+}
+
 void qp_pack_weight_rows_avx2(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc) {
   if (w->storage == QP_F32) {
-    qp_pack_transposed_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, NR, kc);
+    qp_pack_transposed_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, kc);
+    return;
+  }
+  const uint16_t *halves = (const uint16_t *)w->values + row * w->columns + column;
+  if (w->storage == QP_F16 && rows == NR && kc % 8 == 0) {
+    half_rows(dst, halves, QP_F16, w->columns, kc);
+    return;
+  }
+  if (w->storage == QP_BF16 && rows == NR && kc % 8 == 0) {
+    half_rows(dst, halves, QP_BF16, w->columns, kc);
     return;
   }
   if (!qp_aligned_q4(w)) {
@@ -72,16 +100,12 @@ void qp_pack_weight_rows_avx2(float *dst, const qp_matrix *w, size_t row, size_t
 static inline void half_columns(float *dst, const qp_matrix *w, size_t first, size_t kc) {
   const uint16_t *x = (const uint16_t *)w->values + first;
   for (size_t k = 0; k < kc; k++, x += w->columns)
-    for (size_t i = 0; i < NR; i += 8) {
-      __m128i half = _mm_loadu_si128((const __m128i *)(x + i));
-      __m256 wide = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
-      _mm256_storeu_ps(dst + k * NR + i, w->storage == QP_F16 ? _mm256_cvtph_ps(half) : wide);
-    }
+    for (size_t i = 0; i < NR; i += 8) _mm256_storeu_ps(dst + k * NR + i, wide(x + i, w->storage));
 }
 
 void qp_pack_weight_columns_avx2(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
   if (w->storage == QP_F32) {
-    qp_pack_straight_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, NR, kc);
+    qp_pack_straight_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, kc);
     return;
   }
   if (w->storage != QP_Q4 && columns == NR) {

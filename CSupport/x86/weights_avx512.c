@@ -73,7 +73,7 @@ void qp_pack_weight_rows_avx512(float *dst, const qp_matrix *w, size_t row, size
   const uint16_t *halves = (const uint16_t *)w->values + row * w->columns + column;
   switch (w->storage) {
     case QP_F32:
-      qp_pack_transposed_avx512(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, NR, kc);
+      qp_pack_transposed_avx512(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, kc);
       return;
     case QP_F16: half_rows(dst, halves, QP_F16, w->columns, rows, kc); return;
     case QP_BF16: half_rows(dst, halves, QP_BF16, w->columns, rows, kc); return;
@@ -106,7 +106,7 @@ void qp_pack_weight_columns_avx512(float *dst, const qp_matrix *w, size_t row, s
   const uint16_t *halves = (const uint16_t *)w->values + row * w->columns + column;
   switch (w->storage) {
     case QP_F32:
-      qp_pack_straight_avx512(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, NR, kc);
+      qp_pack_straight_avx512(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, kc);
       return;
     case QP_F16: half_columns(dst, halves, QP_F16, w->columns, columns, kc); return;
     case QP_BF16: half_columns(dst, halves, QP_BF16, w->columns, columns, kc); return;

@@ -28,6 +28,17 @@ extension Kernels {
     }
   }
 
+  /// `y[n, rows] = x[n, columns] · Wᵀ` for writing text: with one token and a 4-bit matrix in whole numbers of 15 bits, else as
+  /// `multiply`.
+  package static func multiplyFixedPoint(_ y: Output, _ x: Input, _ w: MatrixView, n: Int, scratch: Scratch = nil) {
+    check("multiplyFixedPoint y", y.count, n * w.rows)
+    check("multiplyFixedPoint x", x.count, n * w.columns)
+    guard n > 0, let y = y.baseAddress, let x = x.baseAddress else { return }
+    withUnsafePointer(to: w.matrix) { matrix in
+      withScratch(scratch, qp_matmul_scratch_bytes(matrix, n)) { qp_matmul_fixed(y, x, matrix, n, $0) }
+    }
+  }
+
   /// `dx[n, columns] = dy[n, rows] · W`, or `+=`.
   package static func multiplyTransposed(
     _ dx: Output, _ dy: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, scratch: Scratch = nil

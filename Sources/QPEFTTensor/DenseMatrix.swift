@@ -42,9 +42,16 @@ private final class TensorOwner: Sendable {
 extension ViewedMatrix {
   /// `y[n, rows] = x · Wᵀ`, or `+=`.
   public func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool) {
-    Tensor.withWorkspace(byteCount: workspaceByteCount(rows: x.shape.rows)) { scratch in
+    let n = x.shape.rows
+    Tensor.withWorkspace(byteCount: workspaceByteCount(rows: n)) { scratch in
       y.withMutableElements { y in
-        x.withElements { Kernels.multiply(y, $0, view, n: x.shape.rows, accumulate: accumulate, scratch: scratch) }
+        x.withElements { x in
+          if ProductArithmetic.current == .fixedPoint && !accumulate {
+            Kernels.multiplyFixedPoint(y, x, view, n: n, scratch: scratch)
+          } else {
+            Kernels.multiply(y, x, view, n: n, accumulate: accumulate, scratch: scratch)
+          }
+        }
       }
     }
   }

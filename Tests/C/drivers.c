@@ -57,7 +57,34 @@ static void product(test_matrix *w, size_t n, int transposed) {
   within("product", o.now[0], exact, bound, results);
 }
 
+/// One token in fixed point: x and the levels rounded to 15 bits, x with a scale for every 64 columns. The largest level is 1.
+static void fixed_point(size_t rows, size_t columns, int storage) {
+  test_matrix w = matrix_of(storage, rows, columns);
+  at("fixed point, %s %zu x %zu", w.storage, rows, columns);
+  float *x = random_floats(columns, 1);
+  double *exact = room_doubles(rows), *bound = room_doubles(rows);
+  for (size_t r = 0; r < rows; r++)
+    for (size_t k = 0; k < columns; k += 64) {
+      double most = 0, sizes = 0, weights = 0, scale = 0, products = 0;
+      for (size_t i = k; i < k + 64; i++) {
+        double value = w.dense[r * columns + i];
+        exact[r] += value * x[i], products += fabs(value * x[i]), weights += fabs(value), sizes += fabs(x[i]);
+        most = fmax(most, fabs(x[i])), scale = fmax(scale, fabs(value));
+      }
+      // A scale is at most eight times the largest weight of its run, unless all 64 codes are small ones.
+      bound[r] += (most * weights + 8 * scale * sizes) / 32700 + (double)(columns + 8) * EPS * products;
+    }
+  outputs o = {0};
+  add_output(&o, random_floats(rows, 1), rows * sizeof(float));
+  void *scratch = scratch_of(qp_matmul_scratch_bytes(&w.view, 1));
+  WITH_THREADS(o, qp_matmul_fixed(o.now[0], x, &w.view, 1, scratch));
+  free(scratch);
+  within("fixed point", o.now[0], exact, bound, rows);
+  clear();
+}
+
 static void products(void) {
+  for (int storage = 0; storage < STORAGES; storage++) fixed_point(70, 320, storage), fixed_point(3, 4160, storage);
   static const size_t shapes[][2] = {{33, 31}, {300, 64}, {70, 288}}, tokens[] = {1, 3, 9, 29};
   for (int storage = 0; storage < STORAGES; storage++)
     for (size_t s = 0; s < 3; s++)

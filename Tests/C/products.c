@@ -12,10 +12,11 @@ static void tiles(const qp_kernel_set *set) {
   for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
     for (size_t m = 1; m <= mr; m++)
       for (size_t n = 1; n <= nr; n += n + 3 < nr || n == nr ? 3 : nr - n)
-        for (int accumulate = 0; accumulate < 2; accumulate++) {
-          size_t kc = depths[d];
-          at("gemm_tile %zu x %zu x %zu, accumulate %d", m, n, kc, accumulate);
-          float *a = random_floats(kc * mr, 1), *b = random_floats(kc * nr, 1);
+        for (int way = 0; way < 4; way++) {
+          size_t kc = depths[d], row_step = way < 2 ? kc + 1 : 1, k_step = way < 2 ? 1 : m;
+          int accumulate = way % 2;
+          at("gemm_tile %zu x %zu x %zu, %s of A, accumulate %d", m, n, kc, way < 2 ? "rows" : "columns", accumulate);
+          float *a = random_floats((m - 1) * row_step + (kc - 1) * k_step + 1, 1), *b = random_floats(kc * nr, 1);
           // Exactly the memory of the tile: nothing past its last row and column.
           size_t size = (m - 1) * ldc + n;
           float *c = random_floats(size, 1), *before = copy_of(c, size * sizeof(float));
@@ -25,36 +26,35 @@ static void tiles(const qp_kernel_set *set) {
             for (size_t j = 0; j < n; j++) {
               double sum = accumulate ? before[i * ldc + j] : 0, sizes = fabs(sum);
               for (size_t k = 0; k < kc; k++) {
-                double term = (double)a[k * mr + i] * b[k * nr + j];
+                double term = (double)a[i * row_step + k * k_step] * b[k * nr + j];
                 sum += term, sizes += fabs(term);
               }
               exact[i * ldc + j] = sum, bound[i * ldc + j] = (double)(kc + 2) * EPS * sizes;
             }
-          set->gemm_tile(c, ldc, a, b, kc, m, n, accumulate);
+          set->gemm_tile(c, ldc, a, row_step, k_step, b, kc, m, n, accumulate);
           within("product", c, exact, bound, size);
           clear();
         }
 }
 
 static void packers(const qp_kernel_set *set) {
-  const size_t widths[] = {set->mr, set->nr};
-  for (size_t w = 0; w < 2; w++)
-    for (size_t valid = 1; valid <= widths[w]; valid++)
-      for (size_t kc = 1; kc < 41; kc += 5) {
-        size_t width = widths[w], ld = kc + 2, wide = valid + 1;
-        at("pack %zu of %zu, depth %zu", valid, width, kc);
-        float *rows = random_floats((valid - 1) * ld + kc, 1), *columns = random_floats((kc - 1) * wide + valid, 1);
-        float *found = room_floats(kc * width), *expected = room_floats(kc * width);
-        for (size_t k = 0; k < kc; k++)
-          for (size_t i = 0; i < width; i++) expected[k * width + i] = i < valid ? rows[i * ld + k] : 0;
-        set->pack_transposed(found, rows, ld, valid, width, kc);
-        same("pack_transposed", found, expected, kc * width * sizeof(float));
-        for (size_t k = 0; k < kc; k++)
-          for (size_t i = 0; i < width; i++) expected[k * width + i] = i < valid ? columns[k * wide + i] : 0;
-        set->pack_straight(found, columns, wide, valid, width, kc);
-        same("pack_straight", found, expected, kc * width * sizeof(float));
-        clear();
-      }
+  size_t width = set->nr;
+  for (size_t valid = 1; valid <= width; valid++)
+    for (size_t kc = 1; kc < 41; kc += 5) {
+      size_t ld = kc + 2, wide = valid + 1;
+      at("pack %zu of %zu, depth %zu", valid, width, kc);
+      float *rows = random_floats((valid - 1) * ld + kc, 1), *columns = random_floats((kc - 1) * wide + valid, 1);
+      float *found = room_floats(kc * width), *expected = room_floats(kc * width);
+      for (size_t k = 0; k < kc; k++)
+        for (size_t i = 0; i < width; i++) expected[k * width + i] = i < valid ? rows[i * ld + k] : 0;
+      set->pack_transposed(found, rows, ld, valid, kc);
+      same("pack_transposed", found, expected, kc * width * sizeof(float));
+      for (size_t k = 0; k < kc; k++)
+        for (size_t i = 0; i < width; i++) expected[k * width + i] = i < valid ? columns[k * wide + i] : 0;
+      set->pack_straight(found, columns, wide, valid, kc);
+      same("pack_straight", found, expected, kc * width * sizeof(float));
+      clear();
+    }
 }
 
 static void weight_panels(const qp_kernel_set *set) {

@@ -82,6 +82,46 @@ extension KernelTests {
       }
     }
 
+    @Test(
+      "a token in fixed point differs by the rounding of x and of the levels, and never with threads",
+      arguments: KernelSet.supported, [TestMatrix.Storage.nf4, .fp4Wide, .nested])
+    func fixedPoint(set: String, storage: TestMatrix.Storage) throws {
+      for (rows, columns) in [(1, 64), (7, 128), (130, 320), (33, 4160), (5, 8256)] {
+        let w = TestMatrix(storage, rows: rows, columns: columns)
+        var random = Random(columns)
+        var x = random.floats(columns)
+        for k in 0..<64 { x[k] *= 1e-4 }  // a block of its own size
+        for k in columns - 64..<columns { x[k] *= Float(k % 2) }
+        let y = try with(set) { sameForAllThreads(w.testDescription) { [multiplyFixedPoint(x, w)] }[0] }
+        let exact = w.product(x, n: 1)
+        let rounding = w.fixedPointRounding(x)
+        let found = excess(y, exact.value) { rounding[$0] / 32700 + 80 * eps * exact.size[$0] }
+        #expect(found <= 1, "\(w.testDescription)")
+        // Far from its bound, since roundings do not conspire.
+        #expect(zip(y, exact.value).contains { abs(Double($0) - $1) > 0 })
+      }
+    }
+
+    @Test("what is not a number, or too large, stays so in fixed point", arguments: KernelSet.supported)
+    func fixedPointSpoiled(set: String) throws {
+      let w = TestMatrix(.nf4, rows: 9, columns: 128)
+      for spoiled in [Float.nan, .infinity] {
+        var x = [Float](repeating: 1, count: 128)
+        x[70] = spoiled
+        #expect(try with(set) { multiplyFixedPoint(x, w) }.allSatisfy { !$0.isFinite })
+      }
+      #expect(try with(set) { multiplyFixedPoint([Float](repeating: 0, count: 128), w) }.allSatisfy { $0 == 0 })
+    }
+
+    @Test("where fixed point does not fit, the product is that of floats", arguments: KernelSet.supported)
+    func fixedPointElsewhere(set: String) throws {
+      for w in [TestMatrix(.nf4, rows: 20, columns: 96), TestMatrix(.f16, rows: 20, columns: 64)] {
+        var random = Random(4)
+        let x = random.floats(w.columns)
+        #expect(try with(set) { bits(multiplyFixedPoint(x, w)) == bits(multiply(x, w, n: 1)) })
+      }
+    }
+
     @Test("rows are gathered as they decode", arguments: KernelSet.supported, TestMatrix.Storage.allCases)
     func gather(set: String, storage: TestMatrix.Storage) throws {
       let w = TestMatrix(storage, rows: 23, columns: 37)
@@ -143,6 +183,10 @@ func multiply(_ x: [Float], _ w: TestMatrix, n: Int, onto start: [Float]? = nil)
   filled(n * w.rows, start) { y in
     x.withUnsafeBufferPointer { Kernels.multiply(y, $0, w.view, n: n, accumulate: start != nil) }
   }
+}
+
+func multiplyFixedPoint(_ x: [Float], _ w: TestMatrix) -> [Float] {
+  filled(w.rows) { y in x.withUnsafeBufferPointer { Kernels.multiplyFixedPoint(y, $0, w.view, n: 1) } }
 }
 
 func multiplyTransposed(_ dy: [Float], _ w: TestMatrix, n: Int, onto start: [Float]? = nil) -> [Float] {

@@ -10,6 +10,9 @@ final class TestMatrix: CustomTestStringConvertible {
   let rows: Int
   let columns: Int
   let testDescription: String
+  /// Of 4-bit matrices: numbers that share a scale, and the scales.
+  let block: Int
+  let scales: [Float]
   private let memory: [UnsafeMutableRawBufferPointer]
 
   init(_ storage: Storage, rows: Int, columns: Int, seed: Int = 1) {
@@ -18,28 +21,30 @@ final class TestMatrix: CustomTestStringConvertible {
     self.rows = rows
     self.columns = columns
     testDescription = "\(storage.rawValue) \(rows)x\(columns)"
+    block = storage == .fp4Wide ? 4096 : 64
     switch storage {
     case .f32:
       dense = random.floats(count)
+      scales = []
       memory = [Self.copy(dense)]
       view = MatrixView(dense: .init(memory[0]), storage: .f32, rows: rows, columns: columns)
     case .bf16:
       let halves = random.floats(count).map { UInt16($0.bitPattern >> 16) }
       dense = halves.map { Float(bitPattern: UInt32($0) << 16) }
+      scales = []
       memory = [Self.copy(halves)]
       view = MatrixView(dense: .init(memory[0]), storage: .bf16, rows: rows, columns: columns)
     case .f16:
       // Signs, mantissas and exponents of numbers below 2, some of them denormal.
       let halves = (0..<count).map { _ in UInt16(truncatingIfNeeded: random.next()) & 0xBFFF }
       dense = halves.map(Self.number(half:))
+      scales = []
       memory = [Self.copy(halves)]
       view = MatrixView(dense: .init(memory[0]), storage: .f16, rows: rows, columns: columns)
     case .nf4, .fp4Wide, .nested:
-      let block = storage == .fp4Wide ? 4096 : 64
       let levels = Kernels.levels(storage == .fp4Wide ? .fp4 : .nf4)
       let codes = (0..<(count + 1) / 2).map { _ in UInt8(truncatingIfNeeded: random.next()) }
       let blocks = MatrixView.blocks(count, block)
-      let scales: [Float]
       if storage == .nested {
         let map = Kernels.dynamicMap
         let scaleCodes = (0..<blocks).map { _ in UInt8(truncatingIfNeeded: random.next()) }
@@ -65,7 +70,7 @@ final class TestMatrix: CustomTestStringConvertible {
           codes: .init(memory[0]), levels: .init(memory[1].bindMemory(to: Float.self)),
           absmax: .init(memory[2].bindMemory(to: Float.self)), block: block, rows: rows, columns: columns)
       }
-      dense = (0..<count).map { i in
+      dense = (0..<count).map { [scales, block] i in
         levels[Int(i % 2 == 0 ? codes[i / 2] >> 4 : codes[i / 2] & 15)] * scales[i / block]
       }
     }
@@ -98,6 +103,19 @@ final class TestMatrix: CustomTestStringConvertible {
   /// `dy · W` in double, likewise.
   func productTransposed(_ dy: [Float], n: Int) -> (value: [Double], size: [Double]) {
     reduce(n: n, outputs: columns, depth: rows) { i, o, k in Double(dy[i * rows + k]) * Double(dense[k * columns + o]) }
+  }
+
+  /// Σ over runs of 64 columns of max|x| · Σ|w| + scale · max|level| · Σ|x|: what rounding x and levels to whole numbers may cost,
+  /// times 1 / 32766. The largest level of every code is 1, so scale · max|level| is at most the largest scale of the matrix.
+  func fixedPointRounding(_ x: [Float]) -> [Double] {
+    (0..<rows).map { row in
+      stride(from: 0, to: columns, by: 64).reduce(0.0) { sum, k in
+        let most = x[k..<k + 64].reduce(0) { max($0, abs($1)) }
+        let weights = dense[row * columns + k..<row * columns + k + 64].reduce(0.0) { $0 + Double(abs($1)) }
+        let size = x[k..<k + 64].reduce(0.0) { $0 + Double(abs($1)) }
+        return sum + Double(most) * weights + Double(abs(scales[(row * columns + k) / block])) * size
+      }
+    }
   }
 
   private func reduce(

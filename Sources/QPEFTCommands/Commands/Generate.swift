@@ -42,6 +42,11 @@ struct Generate: AsyncParsableCommand {
   @Option(help: "The same seed gives the same text.")
   var seed: UInt64 = 0
 
+  @Flag(
+    help: "Compute in float32 throughout, which is slower; else products of a single token are in 15-bit whole numbers."
+  )
+  var exact = false
+
   @OptionGroup var threads: ThreadOptions
 
   func validate() throws {
@@ -61,6 +66,7 @@ struct Generate: AsyncParsableCommand {
     options.topK = topK
     options.topP = topP
     options.seed = seed
+    options.arithmetic = exact ? .float32 : .fixedPoint
     return options
   }
 

@@ -1,6 +1,6 @@
 internal import Foundation
 internal import QPEFTKernels
-internal import QPEFTTensor
+public import QPEFTTensor
 
 /// How the next token is chosen.
 public struct GenerationOptions: Hashable, Sendable, Codable {
@@ -14,6 +14,8 @@ public struct GenerationOptions: Hashable, Sendable, Codable {
   public var topP: Float = 1
   /// The same seed gives the same text.
   public var seed: UInt64 = 0
+  /// How products of a single token are computed. In fixed point the likeliest token is another one in less than 1 of 500 places.
+  public var arithmetic = ProductArithmetic.fixedPoint
   /// Tokens that end the text; they are not part of it.
   public var stopTokens: Set<Int32> = []
 

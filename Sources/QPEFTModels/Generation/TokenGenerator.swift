@@ -24,7 +24,9 @@ public struct TokenGenerator: Sequence, IteratorProtocol {
   public mutating func next() -> Int32? {
     guard produced < sampler.options.maximumTokens, !pending.isEmpty else { return nil }
     let batch = TokenBatch(ids: pending, firstPosition: cache.count)
-    let logits = model.logits(batch, cache: cache, lastRowOnly: true)
+    let logits = ProductArithmetic.$current.withValue(sampler.options.arithmetic) {
+      model.logits(batch, cache: cache, lastRowOnly: true)
+    }
     let token = logits.withElements { sampler.token($0, index: produced) }
     guard !sampler.options.stopTokens.contains(token) else {
       pending = []

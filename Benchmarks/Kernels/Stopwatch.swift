@@ -1,0 +1,34 @@
+internal import Foundation
+
+/// Times bodies in turns and keeps the best time of each.
+struct Stopwatch {
+  /// The processor's time of this thread, instead of the time of day.
+  let countsThreadTime: Bool
+
+  /// Best seconds of each body over `turns` turns; in a turn a body runs `repeats` times in a row. Between bodies is a pause in
+  /// which threads that wait for work go to sleep: else the pool of one side would take cores from the other.
+  func best(turns: Int, repeats: Int, _ bodies: [() -> Void]) -> [Double] {
+    var best = [Double](repeating: .infinity, count: bodies.count)
+    for _ in 0..<turns {
+      for (index, body) in bodies.enumerated() {
+        if !countsThreadTime { usleep(220_000) }
+        for _ in 0..<repeats { best[index] = min(best[index], seconds(body)) }
+      }
+    }
+    return best
+  }
+
+  private func seconds(_ body: () -> Void) -> Double {
+    let start = now()
+    body()
+    return now() - start
+  }
+
+  private func now() -> Double {
+    var time = timespec()
+    clock_gettime(countsThreadTime ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+}
+
+func padded(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }

@@ -1,0 +1,24 @@
+/// One token in fixed point, the definition: whole numbers, multiplied and summed exactly over each QP_FIXED columns.
+#include <string.h>
+
+#include "reference/leaves.h"
+
+void qp_ref_fixed_arrange(int16_t *dst, const int16_t *x, size_t count) { memcpy(dst, x, count * sizeof *x); }
+
+void qp_ref_fixed_rows(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
+                       size_t row, size_t rows) {
+  const uint8_t *codes = w->values;
+  for (size_t r = row; r < row + rows; r++) {
+    double sum = 0;
+    for (size_t k = 0; k < w->columns; k += QP_FIXED) {
+      size_t at = r * w->columns + k;
+      int64_t exact = 0;
+      for (size_t i = 0; i < QP_FIXED; i += 2) {
+        uint8_t pair = codes[(at + i) / 2];
+        exact += levels[pair >> 4] * x[k + i] + levels[pair & 15] * x[k + i + 1];
+      }
+      sum += (double)exact * (qp_block_scale(w, at / w->block) * x_scales[k / QP_FIXED]);
+    }
+    y[r] = (float)sum;
+  }
+}
