@@ -87,6 +87,9 @@ extension Kernels {
     qp_sgemm_whole(0, transposeB ? 1 : 0, m, n, k, a.baseAddress, b.baseAddress, c.baseAddress)
   }
 
+  /// Runs the innermost product `rounds` times on every thread and returns its multiplications and additions.
+  package static func tilePeak(rounds: Int) -> Double { qp_tile_peak(max(1, rounds)) }
+
   static func withScratch(_ scratch: Scratch, _ byteCount: Int, _ body: (UnsafeMutableRawPointer?) -> Void) {
     if let scratch {
       precondition(scratch.count >= byteCount, "scratch of \(scratch.count) bytes, \(byteCount) needed")

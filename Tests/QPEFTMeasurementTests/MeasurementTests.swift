@@ -49,9 +49,10 @@ import Testing
     #expect(ModelEstimate.all([]).isEmpty)
   }
 
-  @Test func `memory has a speed`() {
+  @Test func `memory and the innermost product have a speed`() {
     let memory = MemoryBandwidth.measure(megabytes: 4, seconds: 0.01)
     #expect(memory.read > 0 && memory.update > 0)
+    #expect(TilePeak.gflops(seconds: 0.01) > 0)
     #expect(!Processor.name.isEmpty)
   }
 }

@@ -32,6 +32,7 @@ struct Bench: AsyncParsableCommand {
     var processor, kernels: String
     var threads: Int
     var thread_backend: String
+    var peak_gflops: Double
     var rows: [KernelSpeed]
     var memory: MemoryBandwidth
     var models: [ModelEstimate]
@@ -49,10 +50,12 @@ struct Bench: AsyncParsableCommand {
     let speeds = KernelWork.measure(quick ? .quick : .standard) { if !json { terminal.line(Self.row($0)) } }
     let findings = Findings(
       processor: Processor.name, kernels: KernelSet.active, threads: KernelSet.threadCount,
-      thread_backend: KernelSet.threadBackend, rows: speeds, memory: .measure(), models: ModelEstimate.all(speeds))
+      thread_backend: KernelSet.threadBackend, peak_gflops: TilePeak.gflops(), rows: speeds, memory: .measure(),
+      models: ModelEstimate.all(speeds))
     if json {
       terminal.line(try Format.json(findings))
     } else {
+      terminal.line("\npeak: \(Format.fixed(findings.peak_gflops, 1)) GFLOP/s, the innermost product alone")
       for line in Self.words(findings.memory, findings.models) { terminal.line(line) }
     }
   }
@@ -79,7 +82,7 @@ struct Bench: AsyncParsableCommand {
       ])
     }
     return [
-      "", "memory: \(Format.fixed(memory.read, 1)) GB/s read, \(Format.fixed(memory.update, 1)) GB/s read and written",
+      "memory: \(Format.fixed(memory.read, 1)) GB/s read, \(Format.fixed(memory.update, 1)) GB/s read and written",
       "",
     ] + table.lines
   }
