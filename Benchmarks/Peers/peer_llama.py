@@ -1,8 +1,8 @@
 """Forward passes of llama.cpp on a CPU, as a fresh process: prints one JSON object.
 
 Run: python peer_llama.py --model FILE.gguf [--tokens 512] [--new-tokens 64] [--repeats 3] [--threads N]
-Reads a prompt of --tokens at once, then generates one token at a time, greedily. Its training (llama-finetune) takes float
-weights only, so there is no training of the same work to compare.
+Reads a prompt of --tokens at once, then generates one token at a time, greedily; speeds are those that llama.cpp reports. Its own
+training takes float weights only, so there is no training of the same work to compare.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import time
 
 STARTED = time.perf_counter()
 
-import llama_cpp
+import xllamacpp
 
 
 def main():
@@ -25,23 +25,25 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
-    model = llama_cpp.Llama(args.model, n_ctx=args.tokens + args.new_tokens, n_batch=args.tokens, n_ubatch=args.tokens,
-                            n_threads=args.threads, n_threads_batch=args.threads, verbose=False)
+    settings = xllamacpp.CommonParams()
+    settings.model.path = args.model
+    settings.n_ctx = args.tokens + args.new_tokens + 1
+    settings.n_batch = settings.n_ubatch = args.tokens
+    settings.n_parallel = 1
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = args.threads
+    server = xllamacpp.Server(settings)
     prompt = [(7 * i) % 997 + 3 for i in range(args.tokens)]
     reading, writing, first = [], [], None
     for _ in range(args.repeats):
-        model.reset()
-        begun = time.perf_counter()
-        model.eval(prompt)
-        reading.append(args.tokens / (time.perf_counter() - begun))
-        first = first or time.perf_counter() - STARTED
-        begun = time.perf_counter()
-        for _ in range(args.new_tokens):
-            model.eval([model.sample(temp=0.0)])
-        writing.append(args.new_tokens / (time.perf_counter() - begun))
+        request = {"prompt": prompt, "n_predict": args.new_tokens, "temperature": 0, "cache_prompt": False, "ignore_eos": True}
+        timings = server.handle_completions(request)["timings"]
+        first = first or time.perf_counter() - STARTED - timings["predicted_ms"] / 1000
+        reading.append(timings["prompt_per_second"])
+        writing.append(timings["predicted_per_second"])
     print(json.dumps({
         "prompt": statistics.median(reading), "generate": statistics.median(writing), "seconds_to_first_step": first,
-        "versions": {"llama-cpp-python": importlib.metadata.version("llama-cpp-python")},
+        "features": xllamacpp.get_system_info().strip(),
+        "versions": {"llama.cpp (xllamacpp)": importlib.metadata.version("xllamacpp")},
     }))
 
 

@@ -5,7 +5,7 @@
 #   PYTHON=... uses an environment that has the packages already.
 #
 # Writes FOLDER/nf4 (bitsandbytes NF4, for qpeft and transformers), FOLDER/q4_0.gguf (llama.cpp), FOLDER/mlx4 (MLX, 4 bits in groups
-# of 64). Wants a C++ compiler and cmake for llama.cpp, and `swift build -c release --product qpeft` done.
+# of 64). Wants `swift build -c release --product qpeft` done.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder="${1:-.build-peers}"
@@ -19,18 +19,7 @@ if [ -z "${PYTHON:-}" ]; then
 fi
 gguf="$(Docs/Examples/requests/fetch-model.sh)"
 if [ ! -d "$folder/nf4" ]; then .build/release/qpeft quantize "$gguf" --output "$folder/nf4"; fi
-if [ ! -f "$folder/q4_0.gguf" ]; then
-  "$PYTHON" - "$gguf" "$folder/q4_0.gguf" <<'PY'
-import sys
-import llama_cpp
-
-settings = llama_cpp.llama_model_quantize_default_params()
-settings.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0
-settings.allow_requantize = True
-if llama_cpp.llama_model_quantize(sys.argv[1].encode(), sys.argv[2].encode(), settings) != 0:
-    sys.exit("llama.cpp did not quantize the model")
-PY
-fi
+if [ ! -f "$folder/q4_0.gguf" ]; then "$PYTHON" Benchmarks/Peers/make_q4_0.py "$gguf" "$folder/q4_0.gguf"; fi
 if [ ! -d "$folder/mlx4" ]; then
   "$PYTHON" Tests/References/make_smollm2_directories.py "$gguf" "$folder"
   "$PYTHON" -m mlx_lm convert --hf-path "$folder/smollm2-f32" --mlx-path "$folder/mlx4" -q --q-bits 4 --q-group-size 64

@@ -29,9 +29,9 @@ import Testing
       }
       return c
     }
-    let before = product { Kernels.gemm($0, $1, transposeB: true, $2, m: m, n: n, k: k) }
+    let before = product { Kernels.gemm($0, $1, $2, transposeB: true, m: m, n: n, k: k) }
     let whole = product { Kernels.yardstickGemm($0, $1, $2, transposeB: true, m: m, n: n, k: k) }
-    let after = product { Kernels.gemm($0, $1, transposeB: true, $2, m: m, n: n, k: k) }
+    let after = product { Kernels.gemm($0, $1, $2, transposeB: true, m: m, n: n, k: k) }
     #expect(before == after)
     #expect(before == whole)  // small integers: exact in any order
   }
