@@ -23,6 +23,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "QPEFT", targets: ["QPEFT"]),
+    .library(name: "QPEFTMeasurement", targets: ["QPEFTMeasurement"]),
     .executable(name: "qpeft", targets: ["QPEFTMain"]),
   ],
   traits: [
@@ -59,6 +60,7 @@ let package = Package(
     room("QPEFTJSON"),
     room("QPEFTKernels", ["CQPKernels"]),
     room("QPEFTTensor", ["QPEFTKernels"]),
+    room("QPEFTMeasurement", ["QPEFTKernels"]),
     // Level 2
     room("QPEFTAutodiff", ["QPEFTTensor", "QPEFTKernels"]),
     room("QPEFTQuantization", ["QPEFTTensor", "QPEFTKernels"]),
@@ -89,7 +91,8 @@ let package = Package(
       "QPEFTCommands",
       [
         "QPEFT", "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTHub", "QPEFTFormats",
-        "QPEFTQuantization", "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
+        "QPEFTQuantization", "QPEFTLayers", "QPEFTAutodiff", "QPEFTMeasurement", "QPEFTTensor",
+        "QPEFTKernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     // Not named `qpeft`: beside `QPEFT` the two folders would be one where file names ignore case.
@@ -114,6 +117,7 @@ let package = Package(
 
     // Tests: one target per room, plus Acceptance (the built command, from outside).
     tests("QPEFTKernelsTests", ["QPEFTKernels"]),
+    tests("QPEFTMeasurementTests", ["QPEFTMeasurement", "QPEFTKernels"]),
     tests("QPEFTTensorTests", ["QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTAutodiffTests", ["QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTQuantizationTests", ["QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),

@@ -37,9 +37,18 @@ static void gemm_task(void *context, size_t index, size_t worker) {
               g->b + (g->transpose_b ? j * g->ldb : j), (int)g->ldb, g->beta, g->c + i * g->ldc + j, (int)g->ldc);
 }
 
+static atomic_int told;
+
+void qp_sgemm_whole(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, const float *a, const float *b, float *c) {
+  openblas_set_num_threads((int)qp_thread_count());
+  cblas_sgemm(ROW_MAJOR, transpose_a ? TRANSPOSED : PLAIN, transpose_b ? TRANSPOSED : PLAIN, (int)m, (int)n, (int)k, 1, a,
+              (int)(transpose_a ? m : k), b, (int)(transpose_b ? k : n), 0, c, (int)n);
+  openblas_set_num_threads(1);
+  atomic_store(&told, 1);
+}
+
 void qp_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
               const float *b, size_t ldb, float beta, float *c, size_t ldc) {
-  static atomic_int told;
   if (!atomic_exchange(&told, 1)) openblas_set_num_threads(1);
   if (m == 0 || n == 0) return;
   gemm g = {.transpose_a = transpose_a, .transpose_b = transpose_b, .m = m, .n = n, .k = k, .lda = lda, .ldb = ldb,

@@ -87,6 +87,20 @@ extension Kernels {
       transposeB ? k : n, beta, c.baseAddress, n)
   }
 
+  /// `C[m, n] = op(A) · op(B)` by one call of OpenBLAS with threads of its own: what measurements compare kernels with.
+  package static func yardstickGemm(
+    _ c: Output, _ a: Input, _ b: Input, transposeB: Bool = false, m: Int, n: Int, k: Int
+  ) {
+    check("yardstickGemm a", a.count, m * k)
+    check("yardstickGemm b", b.count, k * n)
+    check("yardstickGemm c", c.count, m * n)
+    guard m > 0, n > 0, k > 0 else { return }
+    qp_sgemm_whole(0, transposeB ? 1 : 0, m, n, k, a.baseAddress, b.baseAddress, c.baseAddress)
+  }
+
+  /// Runs the innermost product `rounds` times on every thread and returns its multiplications and additions.
+  package static func tilePeak(rounds: Int) -> Double { qp_tile_peak(max(1, rounds)) }
+
   static func withScratch(_ scratch: Scratch, _ byteCount: Int, _ body: (UnsafeMutableRawPointer?) -> Void) {
     if let scratch {
       precondition(scratch.count >= byteCount, "scratch of \(scratch.count) bytes, \(byteCount) needed")

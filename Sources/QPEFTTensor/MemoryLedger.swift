@@ -43,7 +43,16 @@ public final class MemoryLedger: Sendable {
     public init() {}
   }
 
+  /// Tensors made, and their bytes: what work costs the allocator. Both only grow.
+  public struct Allocations: Hashable, Sendable {
+    /// Number of tensors.
+    public var count = 0
+    /// Their bytes together.
+    public var bytes = 0
+  }
+
   private struct State {
+    var made = [Allocations](repeating: Allocations(), count: Room.allCases.count)
     var rooms = [Account](repeating: Account(), count: Room.allCases.count)
     var total = Account()
     var pool = BlockPool()
@@ -72,6 +81,8 @@ public final class MemoryLedger: Sendable {
   /// Adds `bytes` to a room.
   public func charge(_ bytes: Int, to room: Room) {
     state.withLock {
+      $0.made[room.rawValue].count += 1
+      $0.made[room.rawValue].bytes += bytes
       $0.rooms[room.rawValue].current += bytes
       $0.rooms[room.rawValue].peak = max($0.rooms[room.rawValue].peak, $0.rooms[room.rawValue].current)
       $0.total.current += bytes
@@ -89,6 +100,9 @@ public final class MemoryLedger: Sendable {
 
   /// Account of one room.
   public subscript(_ room: Room) -> Account { state.withLock { $0.rooms[room.rawValue] } }
+
+  /// What was charged to a room so far.
+  public func allocations(in room: Room) -> Allocations { state.withLock { $0.made[room.rawValue] } }
 
   /// Account of all rooms together; its peak is the peak of the sum, not the sum of the peaks.
   public var total: Account { state.withLock { $0.total } }

@@ -139,6 +139,22 @@ import Testing
     #expect(try Command.succeed(["inspect", model + "/model.safetensors"]).contains("quant_state"))
     let doctor = try json(Command.succeed(["doctor", "--json"]))
     #expect((doctor["kernels_supported"] as? [String])?.contains("reference") == true)
+    let bandwidth = try #require(doctor["memory_bandwidth"] as? [String: Double])
+    #expect(try #require(bandwidth["read_gb_per_second"]) > 0)
+  }
+
+  @Test func `the speed of the machine as rows that say what they measured`() throws {
+    let found = try json(Command.succeed(["bench", "--quick", "--json"]))
+    let rows = try #require(found["rows"] as? [[String: Any]])
+    #expect(Set(rows.compactMap { $0["kernel"] as? String }).isSuperset(of: ["nf4_forward", "nf4_backward"]))
+    for row in rows {
+      #expect(
+        Set(row.keys) == ["kernel", "rows", "columns", "tokens", "gflops", "sgemm_gflops", "ratio"], "\(row)")
+      let speed = try #require(row["gflops"] as? Double)
+      let sgemm = try #require(row["sgemm_gflops"] as? Double)
+      #expect(try abs(#require(row["ratio"] as? Double) - speed / sgemm) < 1e-6 * speed / sgemm)
+    }
+    #expect((found["models"] as? [Any])?.count == 2)
   }
 
   @Test func `rows as the model sees them`() throws {

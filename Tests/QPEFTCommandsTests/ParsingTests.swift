@@ -38,6 +38,7 @@ import Testing
     ["generate", "--model", "m", "--chat", "--system", "s", "--seed", "3", "--max-tokens", "4"],
     ["plan", "--model", "m", "--max-length", "100", "--json"], ["inspect", "m"], ["doctor", "--json"],
     ["pull", "org/name"], ["pull", "org/name@v1", "--include", "*.gguf", "*.json", "--json"],
+    ["bench"], ["bench", "--quick", "--json", "--threads", "2"],
     ["tokenize", "--model", "m", "--data", "d.jsonl", "--rows", "0", "--train-on", "all", "--max-length", "9"],
   ])
   func areUnderstood(arguments: [String]) throws { _ = try QPEFTCommand.parseAsRoot(arguments) }
@@ -77,13 +78,14 @@ import Testing
     ["generate", "--model", "m", "--prompt", "p", "--top-k=-1"],
     ["generate", "--model", "m", "--prompt", "p", "--max-tokens", "0"], ["inspect"], ["doctor", "--threads", "0"],
     ["tokenize", "--model", "m", "--data", "d", "--rows=-1"], ["pull"], ["pull", "name"], ["pull", "../name"],
+    ["bench", "--threads", "0"], ["bench", "m"],
   ])
   func areRefused(arguments: [String]) {
     #expect(throws: (any Error).self) { try QPEFTCommand.parseAsRoot(arguments) }
   }
 
   @Test(arguments: [
-    "pull", "quantize", "train", "evaluate", "generate", "plan", "inspect", "doctor", "tokenize", "data",
+    "pull", "quantize", "train", "evaluate", "generate", "plan", "inspect", "doctor", "tokenize", "data", "bench",
   ])
   func `every command has help with an example`(name: String) {
     let help = QPEFTCommand.helpMessage(

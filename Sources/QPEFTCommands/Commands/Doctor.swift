@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import QPEFT
+internal import QPEFTMeasurement
 
 /// `qpeft doctor`.
 struct Doctor: AsyncParsableCommand {
@@ -8,7 +9,8 @@ struct Doctor: AsyncParsableCommand {
     abstract: "What this machine offers, and how fast it computes.",
     discussion: """
       Shows the kernels that the processor supports (the environment variable QPEFT_KERNELS chooses one of them), threads and \
-      memory, and multiplies two matrices to see that everything works.
+      memory, measures speed for two seconds, and multiplies two matrices to see that everything works. `qpeft bench` measures \
+      more.
 
         qpeft doctor
         QPEFT_KERNELS=reference qpeft doctor --json
@@ -27,27 +29,26 @@ struct Doctor: AsyncParsableCommand {
     var cores: Int
     var memory_bytes: Int
     var memory_available_bytes: Int?
+    var processor: String
     var gflops: [String: Double]
+    var memory_bandwidth: MemoryBandwidth
     var relative_error: Double
   }
 
   func run() async throws {
     threads.apply()
-    if let wanted = ProcessInfo.processInfo.environment["QPEFT_KERNELS"], !KernelSet.supported.contains(wanted) {
-      throw Failure(
-        message: "this processor does not support the kernels \(wanted) that QPEFT_KERNELS names",
-        remedy: "set it to one of \(KernelSet.supported.joined(separator: ", ")), or unset it")
-    }
-    let check = SpeedCheck()
+    try Self.checkKernels()
     let findings = Findings(
       kernels: KernelSet.active, kernels_supported: KernelSet.supported, threads: KernelSet.threadCount,
       thread_backend: KernelSet.threadBackend, cores: ProcessInfo.processInfo.activeProcessorCount,
       memory_bytes: ProcessMemory.installed, memory_available_bytes: ProcessMemory.available,
+      processor: Processor.name,
       gflops: [
-        "float32, 256 tokens": try check.gflops(tokens: 256, quantized: false),
-        "nf4, 256 tokens": try check.gflops(tokens: 256, quantized: true),
-        "nf4, 1 token": try check.gflops(tokens: 1, quantized: true),
-      ], relative_error: try check.relativeError())
+        "nf4, 256 tokens": Self.gflops(.nf4Forward, tokens: 256),
+        "nf4, 1 token": Self.gflops(.nf4Forward, tokens: 1),
+        "nf4, 256 tokens, backward": Self.gflops(.nf4Backward, tokens: 256),
+        "bf16, 256 tokens": Self.gflops(.bf16Forward, tokens: 256),
+      ], memory_bandwidth: .measure(), relative_error: try Self.relativeError())
     if json {
       Terminal.standard.line(try Format.json(findings))
     } else {
@@ -62,6 +63,7 @@ struct Doctor: AsyncParsableCommand {
 
   private func show(_ findings: Findings) {
     let terminal = Terminal.standard
+    terminal.line("processor \(findings.processor)")
     terminal.line("kernels   \(findings.kernels) (supported: \(findings.kernels_supported.joined(separator: ", ")))")
     terminal.line(
       "threads   \(findings.threads) by \(findings.thread_backend), \(Format.count(findings.cores, "core"))")
@@ -72,41 +74,31 @@ struct Doctor: AsyncParsableCommand {
     for (name, speed) in findings.gflops.sorted(by: { $0.key < $1.key }) {
       terminal.line("speed     \(name): \(Format.fixed(speed, 1)) GFLOP/s")
     }
+    terminal.line(
+      "speed     memory: \(Format.fixed(findings.memory_bandwidth.read, 1)) GB/s read, "
+        + "\(Format.fixed(findings.memory_bandwidth.update, 1)) GB/s read and written")
     terminal.line("check     products agree to \(Format.short(findings.relative_error))")
   }
-}
 
-/// Times products of the size of a small model's layer.
-private struct SpeedCheck {
-  private let width = 1024
-  private let weights: Tensor
-
-  init() {
-    weights = .uniform([1024, 1024], low: -1, high: 1, key: RandomKey(seed: 1))
+  /// Throws where QPEFT_KERNELS names kernels that this processor does not support.
+  static func checkKernels() throws {
+    guard let wanted = ProcessInfo.processInfo.environment["QPEFT_KERNELS"], !KernelSet.supported.contains(wanted)
+    else { return }
+    throw Failure(
+      message: "this processor does not support the kernels \(wanted) that QPEFT_KERNELS names",
+      remedy: "set it to one of \(KernelSet.supported.joined(separator: ", ")), or unset it")
   }
 
-  private func matrix(quantized: Bool) throws -> any FrozenMatrix {
-    quantized ? try Quantized4BitMatrix(quantizing: weights) : DenseMatrix(weights)
-  }
-
-  func gflops(tokens: Int, quantized: Bool) throws -> Double {
-    let matrix = try matrix(quantized: quantized)
-    let x = Tensor.uniform([tokens, width], key: RandomKey(seed: 2))
-    var y = matrix.multiply(x)
-    let clock = ContinuousClock()
-    var best = Double.infinity
-    let repeats = tokens > 1 ? 1 : 64
-    for _ in 0..<5 {
-      let time = clock.measure { for _ in 0..<repeats { matrix.multiply(x, into: &y, accumulate: false) } }
-      best = min(best, time / .seconds(1))
-    }
-    return 2 * Double(tokens * width * width * repeats) / best / 1e9
+  /// Speed of a product of the size of a layer of a 1B model.
+  private static func gflops(_ kernel: MeasuredKernel, tokens: Int) -> Double {
+    KernelWork(KernelCase(kernel, rows: 2048, columns: 2048, tokens: tokens)).gflops()
   }
 
   /// Distance of the quantized product from the product with the decoded weights, by the latter's size.
-  func relativeError() throws -> Double {
+  private static func relativeError() throws -> Double {
+    let weights = Tensor.uniform([1024, 1024], low: -1, high: 1, key: RandomKey(seed: 1))
     let quantized = try Quantized4BitMatrix(quantizing: weights)
-    let x = Tensor.uniform([7, width], low: -1, high: 1, key: RandomKey(seed: 3))
+    let x = Tensor.uniform([7, 1024], low: -1, high: 1, key: RandomKey(seed: 3))
     let expected = DenseMatrix(quantized.decoded()).multiply(x)
     let difference = quantized.multiply(x) + (-1 * expected)
     return (difference.sumOfSquares() / expected.sumOfSquares()).squareRoot()

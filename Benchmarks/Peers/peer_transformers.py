@@ -1,6 +1,6 @@
 """One training benchmark of transformers + PEFT + bitsandbytes on a CPU, as a fresh process: prints one JSON object.
 
-Run: python train_transformers.py --model DIR [--data FILE.jsonl] [--tokens 512] [--batch-size 1] [--steps 8]
+Run: python peer_transformers.py --model DIR [--data FILE.jsonl] [--tokens 512] [--batch-size 1] [--steps 8]
                                   [--checkpointing on|off] [--threads N]
 DIR is a prequantized Hugging Face directory (bitsandbytes 4-bit). Requirements: Tests/References/requirements.txt.
 As a user of these libraries would do it: bnb compute dtype as the directory says, SDPA attention, LoRA r 16 on all linears, AdamW.

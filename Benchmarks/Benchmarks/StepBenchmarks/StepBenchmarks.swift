@@ -1,0 +1,54 @@
+// Training steps of real shapes: LoRA of rank 16 on all linear layers, 1 x 512 tokens, with and without recomputation.
+//
+//   QPEFT_BENCH_MODELS=DIR[:DIR...] swift package --package-path Benchmarks benchmark --target StepBenchmarks
+//
+// Each DIR is a model directory written by `qpeft quantize`, SmolLM2-135M for example, or one with random weights.
+import Benchmark
+import Foundation
+import QPEFT
+
+let tokens = 512
+let speed = BenchmarkMetric.custom("tokens/s", polarity: .prefersLarger, useScalingFactor: false)
+let first = BenchmarkMetric.custom("ms from opening to the first step", polarity: .prefersSmaller, useScalingFactor: false)
+let resident = BenchmarkMetric.custom("peak resident MB, process", polarity: .prefersSmaller, useScalingFactor: false)
+let rooms = Room.allCases.map {
+  ($0, BenchmarkMetric.custom("peak MB, \($0.name)", polarity: .prefersSmaller, useScalingFactor: false))
+}
+
+let benchmarks: @Sendable () -> Void = {
+  let environment = ProcessInfo.processInfo.environment["QPEFT_BENCH_MODELS"] ?? ""
+  for directory in environment.split(separator: ":").map(String.init) {
+    for checkpointing in [true, false] {
+      Benchmark(
+        "\(URL(fileURLWithPath: directory).lastPathComponent), recomputation \(checkpointing ? "on" : "off")",
+        configuration: .init(
+          metrics: [speed, first, resident] + rooms.map(\.1), warmupIterations: 0, maxDuration: .seconds(60),
+          maxIterations: 5)
+      ) { benchmark in
+        let start = ContinuousClock.now
+        let trainer = try Steps.trainer(directory, checkpointing: checkpointing)
+        try trainer.step()
+        let opening = (ContinuousClock.now - start) / .milliseconds(1)
+        for _ in benchmark.scaledIterations {
+          let step = try trainer.step()
+          benchmark.measurement(speed, Int(step.tokensPerSecond.rounded()))
+          benchmark.measurement(first, Int(opening.rounded()))
+          benchmark.measurement(resident, step.peakBytes / 1_000_000)
+          for (room, metric) in rooms { benchmark.measurement(metric, trainer.ledger[room].peak / 1_000_000) }
+        }
+      }
+    }
+  }
+}
+
+enum Steps {
+  static func trainer(_ directory: String, checkpointing: Bool) throws -> Trainer {
+    let model = try BaseModel(directory).attach(LoRAConfiguration())
+    var options = TrainingOptions()
+    options.steps = 1000
+    options.checkpointing = checkpointing
+    let ids = (0..<tokens).map { Int32($0 * 7 % 997 + 3) }
+    return try model.trainer(
+      on: [TrainingRow(ids: ids, isTrained: ids.map { _ in true })], options: options)
+  }
+}

@@ -1,0 +1,88 @@
+internal import QPEFTKernels
+
+/// One case with its operands: what is timed, and the dense product that it is compared with.
+public final class KernelWork {
+  /// What is measured.
+  public let kernelCase: KernelCase
+  /// Multiplications and additions of one call of the yardstick.
+  public let yardstickOperations: Double
+  private let work: () -> Void
+  private let yardstick: () -> Void
+
+  /// Makes the operands: for a product, the matrix both quantized and as floats.
+  public convenience init(_ kernelCase: KernelCase) {
+    self.init(
+      kernelCase,
+      weights: kernelCase.kernel.isProduct
+        ? MeasuredWeights(kernelCase.kernel, rows: kernelCase.rows, columns: kernelCase.columns) : nil)
+  }
+
+  init(_ kernelCase: KernelCase, weights: MeasuredWeights?) {
+    self.kernelCase = kernelCase
+    if let weights {
+      yardstickOperations = kernelCase.operations
+      (work, yardstick) = Self.product(kernelCase, weights)
+    } else {
+      yardstickOperations = 2 * Double(kernelCase.tokens * kernelCase.tokens * kernelCase.columns)
+      (work, yardstick) = Self.attention(kernelCase)
+    }
+  }
+
+  /// Calls the kernel once.
+  public func run() { work() }
+
+  /// Calls OpenBLAS's sgemm once, with all its threads: the same product with the matrix as floats. For attention, queries of one
+  /// head with its keys: `[tokens, head] · [head, tokens]`.
+  public func runYardstick() { yardstick() }
+
+  private static func product(_ shape: KernelCase, _ weights: MeasuredWeights) -> (() -> Void, () -> Void) {
+    let isTransposed = shape.kernel == .nf4Backward
+    let (inputs, outputs) = isTransposed ? (shape.rows, shape.columns) : (shape.columns, shape.rows)
+    let x = Numbers(shape.tokens * inputs)
+    let y = Numbers(shape.tokens * outputs)
+    let scratch = Scratch(Kernels.multiplyScratchBytes(weights.view, n: shape.tokens))
+    let work = {
+      if isTransposed {
+        Kernels.multiplyTransposed(y.buffer, x.input, weights.view, n: shape.tokens, scratch: scratch.bytes)
+      } else {
+        Kernels.multiply(y.buffer, x.input, weights.view, n: shape.tokens, scratch: scratch.bytes)
+      }
+    }
+    let yardstick = {
+      Kernels.yardstickGemm(
+        y.buffer, x.input, weights.dense.input, transposeB: !isTransposed, m: shape.tokens, n: outputs, k: inputs)
+    }
+    return (work, yardstick)
+  }
+
+  private static func attention(_ shape: KernelCase) -> (() -> Void, () -> Void) {
+    let (heads, head, tokens) = (shape.rows, shape.columns, shape.tokens)
+    let sizes = AttentionShape(
+      heads: heads, keyValueHeads: max(1, heads / 8), head: head, scale: 1 / Float(head).squareRoot())
+    let q = Numbers(tokens * heads * head)
+    let k = Numbers(tokens * sizes.keyValueHeads * head)
+    let v = Numbers(k.count, seed: 2)
+    let (out, dq, dk, dv) = (Numbers(q.count), Numbers(q.count), Numbers(k.count), Numbers(k.count))
+    let logsumexp = Numbers(tokens * heads)
+    let segments = [AttentionSegment(rows: 0..<tokens)]
+    let scratch = Scratch(max(Kernels.scratchBytes(sizes), Kernels.backwardScratchBytes(sizes, rows: tokens)))
+    let forward = {
+      Kernels.attention(
+        out.buffer, logsumexp: logsumexp.buffer, q: q.input, k: k.input, v: v.input, segments: segments, shape: sizes,
+        scratch: scratch.bytes)
+    }
+    let backward = {
+      Kernels.attentionBackward(
+        dq: dq.buffer, dk: dk.buffer, dv: dv.buffer, dout: q.input, out: out.input, logsumexp: logsumexp.input,
+        q: q.input, k: k.input, v: v.input, segments: segments, shape: sizes, scratch: scratch.bytes)
+    }
+    let scores = Numbers(tokens * tokens)
+    let (query, key) = (Numbers(tokens * head), Numbers(tokens * head))
+    let yardstick = {
+      Kernels.yardstickGemm(
+        scores.buffer, query.input, key.input, transposeB: true, m: tokens, n: tokens, k: head)
+    }
+    forward()
+    return (shape.kernel == .attentionForward ? forward : backward, yardstick)
+  }
+}
