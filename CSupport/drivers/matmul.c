@@ -115,7 +115,7 @@ static void few_decoded_task(void *context, size_t i, size_t worker) {
     size_t count = least(first + rows - row, most);
     qp_matrix w = {.storage = QP_F32, .rows = count, .columns = p->depth, .values = decoded};
     qp_decode_run(p->set, decoded, p->w, row * p->depth, count * p->depth);
-    p->set->few_rows(p->y + row, p->outputs, p->strips, &w, 0, count, p->n, p->accumulate);
+    p->set->few_rows(p->y + row, p->outputs, p->tokens, &w, 0, count, p->n, p->accumulate);
   }
 }
 
@@ -124,7 +124,7 @@ static int few_decoded(product *p) {
   if (p->transposed || p->depth > QP_GROUP * QP_KC || !p->set->few_takes(&w, p->n, 0)) return 0;
   p->group = 16;
   for (size_t token = 0; token < p->n; token++)
-    p->set->few_arrange(p->strips + token * p->depth, p->x + token * p->depth, &w);
+    p->set->few_arrange(p->tokens + token * p->depth, p->x + token * p->depth, &w);
   qp_parallel_for((p->outputs + p->group - 1) / p->group, few_decoded_task, p);
   return 1;
 }

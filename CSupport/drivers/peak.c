@@ -2,7 +2,7 @@
 #include "dispatch/kernel_set.h"
 #include "threads/parallel.h"
 
-enum { DEPTH = 128 };  // strip, panel and tile together stay in the nearest cache
+enum { DEPTH = 128 };  // rows, panel and tile together stay in the nearest cache
 
 typedef struct {
   const qp_kernel_set *set;
@@ -15,7 +15,8 @@ static void peak_task(void *context, size_t index, size_t worker) {
   float a[QP_MAX_MR * DEPTH], b[QP_MAX_NR * DEPTH], c[QP_MAX_MR * QP_MAX_NR] = {0};
   for (size_t i = 0; i < sizeof a / sizeof *a; i++) a[i] = 0x1p-20f;
   for (size_t i = 0; i < sizeof b / sizeof *b; i++) b[i] = 0x1p-20f;
-  for (size_t i = 0; i < p->rounds; i++) p->set->gemm_tile(c, p->set->nr, a, b, DEPTH, p->set->mr, p->set->nr, 1);
+  for (size_t i = 0; i < p->rounds; i++)
+    p->set->gemm_tile(c, p->set->nr, a, DEPTH, 1, b, DEPTH, p->set->mr, p->set->nr, 1);
 }
 
 double qp_tile_peak(size_t rounds) {

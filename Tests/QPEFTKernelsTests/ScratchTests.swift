@@ -16,8 +16,7 @@ extension KernelTests {
     @Test(
       "a product takes no more scratch than it always did",
       arguments: [
-        (576, 1536, 1, 104_448), (576, 1536, 512, 3_244_032), (4096, 4096, 64, 1_310_720),
-        (11008, 4096, 2048, 23_248_896),
+        (576, 1536, 1, 6144), (576, 1536, 512, 3_145_728), (4096, 4096, 64, 1_048_576), (11008, 4096, 2048, 22_544_384),
       ])
     func product(rows: Int, columns: Int, tokens: Int, shared: Int) {
       // Only its shape is asked for; nobody reads the memory.
@@ -29,7 +28,7 @@ extension KernelTests {
 
     @Test(
       "attention takes no more scratch than it always did",
-      arguments: [(9, 3, 64, 363_776, 425_984), (32, 4, 128, 527_616, 655_360)])
+      arguments: [(9, 3, 64, 265_472, 360_448), (32, 4, 128, 429_312, 589_824)])
     func attention(heads: Int, keyValueHeads: Int, head: Int, each: Int, backwardEach: Int) {
       let shape = AttentionShape(heads: heads, keyValueHeads: keyValueHeads, head: head, scale: 1)
       #expect(Kernels.scratchBytes(shape) == Self.mostThreads() * each)

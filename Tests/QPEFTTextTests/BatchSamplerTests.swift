@@ -78,7 +78,7 @@ import Testing
       let steps = sampler.steps(ofEpochs: epoch)..<sampler.steps(ofEpochs: epoch + 1)
       let rows = steps.flatMap { sampler.batches(ofStep: $0).joined() }
       #expect(rows.count == 100 + 15 + 25)
-      #expect(Set(rows.filter { 100..<150 ~= $0 }).count == 15)
+      #expect(rows.count { 100..<150 ~= $0 } == 15)
       for row in rows { seen[row] += 1 }
     }
     #expect(seen[..<100].allSatisfy { $0 == 20 })
