@@ -32,7 +32,8 @@ public struct ChatTokenizer: Sendable {
   }
 
   /// Reads `tokenizer.json`, `tokenizer_config.json`, `special_tokens_map.json`, `generation_config.json`,
-  /// `config.json` and `chat_template.jinja` of a model directory; only the first must exist.
+  /// `config.json` and `chat_template.jinja` of a model directory; only the first must exist, or a SentencePiece
+  /// `tokenizer.model` in its place.
   ///
   /// - Throws: ``TokenizerError`` or ``TemplateError``, naming file and remedy.
   public static func load(directory: String) throws -> ChatTokenizer {
@@ -44,11 +45,8 @@ public struct ChatTokenizer: Sendable {
   /// - Throws: ``TokenizerError`` or ``TemplateError``, naming file and remedy.
   public static func load(_ files: ModelTextFiles) throws -> ChatTokenizer {
     func json(_ name: String) throws(TokenizerError) -> JSONValue { try files.json(name) ?? .null }
-    guard let vocabulary = try files.json("tokenizer.json") else {
-      throw TokenizerError.missingFile(directory: files.place, file: "tokenizer.json")
-    }
-    let tokenizer = try Tokenizer(json: vocabulary)
     let settings = try json("tokenizer_config.json")
+    let tokenizer = try tokenizer(files, settings)
     let map = try json("special_tokens_map.json")
     let generation = try json("generation_config.json")
     let config = try json("config.json")
@@ -86,6 +84,16 @@ public struct ChatTokenizer: Sendable {
       addsBOS: settings["add_bos_token"]?.bool == true && tokenizer.prefixIDs.isEmpty)
   }
 
+  private static func tokenizer(_ files: ModelTextFiles, _ settings: JSONValue) throws(TokenizerError) -> Tokenizer {
+    if let vocabulary = try files.json("tokenizer.json") { return try Tokenizer(json: vocabulary) }
+    guard let model = try files.bytes("tokenizer.model") else {
+      throw .missingFile(directory: files.place, file: "tokenizer.json")
+    }
+    var tokenizer = try Tokenizer(sentencePiece: model)
+    if settings["add_bos_token"]?.bool == false { tokenizer.prefix = [] }
+    return tokenizer
+  }
+
   /// A file of its own comes before the configuration; of several named templates, the default.
   private static func templateSource(_ settings: JSONValue, _ files: ModelTextFiles) throws(TokenizerError) -> String? {
     if let text = try files.bytes("chat_template.jinja") { return String(decoding: text, as: UTF8.self) }
@@ -98,8 +106,16 @@ public struct ChatTokenizer: Sendable {
 
   /// Ids of a text as a model sees it, with the tokens around it that the model wants.
   public func encode(_ text: String) -> [Int32] {
-    let ids = tokenizer.encode(text)
-    guard let bos = addedBOS, ids.first != bos else { return ids }
+    var workspace = Tokenizer.Workspace(tokenizer)
+    return encode(text, &workspace)
+  }
+
+  /// Ids of one text of many, with the tokens around it that the model wants, or without.
+  public func encode(
+    _ text: String, addSpecialTokens: Bool = true, _ workspace: inout Tokenizer.Workspace
+  ) -> [Int32] {
+    let ids = tokenizer.encode(text, addSpecialTokens: addSpecialTokens, &workspace)
+    guard addSpecialTokens, let bos = addedBOS, ids.first != bos else { return ids }
     return [bos] + ids
   }
 

@@ -58,6 +58,26 @@ import Testing
     #expect(throws: TemplateError.self) { try ChatTemplate(blocks) }
   }
 
+  @Test(
+    "what random templates found: as jinja answers",
+    arguments: [
+      ("{{ namespace(a=1).a }}|{{ namespace(b=[2]).b[0] }}", "1|2"), ("{{ \"it's 3.5 x_y -- z\"|wordcount }}", "6"),
+      ("{{ 3|round }}|{{ 2.675|round(2) }}|{{ 2.5|round }}|{{ 3|round(1, 'floor') }}", "3|2.67|2.0|3.0"),
+      ("[{{ 'ab'|center(7) }}]|[{{ 'abc'.center(6, '*') }}]", "[   ab  ]|[*abc**]"),
+      (
+        "{{ [1, 2, 3]|batch(2, 0)|list }}|{{ [1, 2, 3, 4]|slice(3, 'x')|list }}",
+        "[[1, 2], [3, 0]]|[[1, 2], [3, 'x'], [4, 'x']]"
+      ),
+      ("{{ 2 * 'ab' }}|{{ +3 }}|{{ 'a'.isascii() }}", "abab|3|True"),
+    ])
+  func found(source: String, text: String) throws { #expect(try ChatTemplate(source).render([]).text == text) }
+
+  @Test("what jinja refuses is refused", arguments: ["{{ +'a' }}", "{{ 3|indent }}", "{{ 'a' % 'b' }}", "{{ +x }}"])
+  func refused(source: String) throws {
+    let template = try ChatTemplate(source)
+    #expect(throws: TemplateError.self) { try template.render([]) }
+  }
+
   @Test("the time is given out as strftime formats it")
   func clock() throws {
     let template = try ChatTemplate("{{ strftime_now('%Y') }}")

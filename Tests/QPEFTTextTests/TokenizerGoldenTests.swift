@@ -8,6 +8,7 @@ import Testing
   static let families = [
     "gpt2", "gpt2_prefix_space", "llama3", "qwen2", "smollm", "deepseek1", "deepseek3", "o200k", "cl100k",
     "small_alphabet", "llama2", "mistral", "no_fallback", "behaviours", "nfd",
+    "unigram", "unigram_fallback", "wordpiece", "wordpiece_cased", "gemma",
   ]
 
   func generator(_ family: String) throws -> TextGenerator {
@@ -67,7 +68,10 @@ import Testing
 
   @Test(
     "every assigned Unicode scalar is classified and normalized as by the library",
-    arguments: ["qwen2", "o200k", "smollm", "nfd", "behaviours", "no_fallback", "deepseek3"])
+    arguments: [
+      "qwen2", "o200k", "smollm", "nfd", "behaviours", "no_fallback", "deepseek3", "unigram", "wordpiece",
+      "wordpiece_cased",
+    ])
   func sweep(family: String) throws {
     let tokenizer = try Fixtures.tokenizer(family)
     let golden = try Fixtures.json("tokenizers/\(family).golden.json")

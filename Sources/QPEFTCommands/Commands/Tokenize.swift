@@ -1,60 +1,92 @@
 internal import ArgumentParser
+internal import Foundation
 internal import QPEFT
+internal import QPEFTJSON
 
 /// `qpeft tokenize`.
 struct Tokenize: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Look at rows as the model will see them, before training on them.",
+    abstract: "Texts to token ids and back, and chats as the model sees them.",
     discussion: """
-      Counts tokens, says what may be wrong with the rows, and shows the first of them with the trained parts marked: in \\
-      colour in a terminal, [[like this]] elsewhere.
+      Reads one text a line from the standard input and prints its ids as one JSON array a line; the way back with \
+      --decode. --chat prints for every row of a file, as one JSON object a line, the text that the chat template makes, \
+      its ids, and which of them are trained (1) or not (0). The model needs no weights: its tokenizer files are enough.
 
-        qpeft tokenize --model smol-nf4 --data train.jsonl
-        qpeft tokenize --model smol-nf4 --data train.jsonl --rows 0 --json
+        echo "Hello world" | qpeft tokenize --model smol-nf4
+        echo "[19556, 905]" | qpeft tokenize --model smol-nf4 --decode
+        qpeft tokenize --model smol-nf4 --json < strings.jsonl > ids.jsonl
+        qpeft tokenize --model smol-nf4 --chat train.jsonl
       """)
 
   @Option(help: ArgumentHelp("A directory, a .gguf file, or ORG/NAME of the hub (see pull).", valueName: "model"))
   var model: String
 
-  @Option(help: ArgumentHelp("Rows as for training.", valueName: "file.jsonl"))
-  var data: String
-
-  @Option(help: "Tokens of a row at most; longer rows are cut.")
-  var maxLength = DatasetOptions.standard.maxLength ?? 512
-
-  @Option(help: "Which tokens are trained.")
-  var trainOn = TrainOn.completion
-
-  @Option(help: "Rows to show.")
-  var rows = 3
-
-  @Flag(help: "Print counts and findings as JSON.")
+  @Flag(help: "Texts are JSON strings, one a line.")
   var json = false
 
+  @Flag(help: "Read ids, one JSON array a line, and print the text of each.")
+  var decode = false
+
+  @Option(
+    help: ArgumentHelp("Print the rows of this file: text, ids, and what is trained.", valueName: "file.jsonl"))
+  var chat: String?
+
+  @Option(help: "Which tokens of a --chat row are trained.")
+  var trainOn = TrainOn.completion
+
+  @Flag(help: "Leave the tokens out that the model wants around a text; with --decode, all special tokens.")
+  var noSpecialTokens = false
+
+  @Flag(help: "Leave bad lines out, with a word about each on the standard error output, instead of stopping.")
+  var skipBad = false
+
   func validate() throws {
-    if maxLength < 2 { throw ValidationError("--max-length must be at least 2.") }
-    if rows < 0 { throw ValidationError("--rows must be 0 or more.") }
+    if chat != nil, decode || json || noSpecialTokens {
+      throw ValidationError("--chat reads a file of rows: it goes with --train-on and --skip-bad alone.")
+    }
   }
 
   func run() async throws {
-    let base = try BaseModel(model)
-    let dataset = try base.dataset(data, options: DatasetOptions(maxLength: maxLength, trainOn: trainOn))
-    let terminal = Terminal.standard
-    if json {
-      terminal.line(try Format.json(dataset.findings))
+    let text = try ChatTokenizer.load(ModelTextFiles(model: model))
+    var output = OutputLines()
+    defer { output.flush() }
+    if let chat {
+      try printRows(chat, text, &output)
       return
     }
-    let report = dataset.report
-    terminal.line(
-      "\(data): \(Format.count(report.rows, "row")), \(Format.count(report.tokens, "token")), "
-        + "\(Format.count(report.trainedTokens)) of them trained, longest row \(Format.count(report.longest))")
-    for finding in dataset.findings.findings { terminal.line("\(finding.severity.rawValue): " + Format.words(finding)) }
-    let marks = terminal.isInteractive ? ("\u{1B}[32m", "\u{1B}[0m") : ("[[", "]]")
-    for index in 0..<min(rows, dataset.tokenized.count) {
-      let example = try dataset.tokenized.example(at: index)
-      terminal.line("\nline \(example.line)")
-      let runs = example.runs(base.text.tokenizer)
-      terminal.line(runs.map { $0.isTrained ? marks.0 + $0.text + marks.1 : $0.text }.joined())
+    var lines = TextLines(descriptor: STDIN_FILENO, name: "standard input")
+    var workspace = Tokenizer.Workspace(text.tokenizer)
+    while true {
+      do throws(TextLineError) {
+        if decode {
+          guard let ids = try lines.ids() else { return }
+          let decoded = text.tokenizer.decode(ids, skipSpecialTokens: noSpecialTokens)
+          if json { output.line(JSONValue.string(decoded)) } else { output.line(decoded) }
+        } else {
+          guard let line = try json ? lines.jsonText() : lines.text() else { return }
+          output.line(text.encode(line, addSpecialTokens: !noSpecialTokens, &workspace))
+        }
+      } catch {
+        guard skipBad, error.concernsOneLine else { throw error }
+        Terminal.printError("skipped: \(error)")
+      }
     }
+  }
+
+  private func printRows(_ path: String, _ text: ChatTokenizer, _ output: inout OutputLines) throws {
+    let options = DatasetOptions(trainOn: trainOn, skipsBadRows: skipBad)
+    let rows = try TokenizedDataset(contentsOf: path, text, options)
+    for error in rows.rejected { Terminal.printError("skipped: \(error)") }
+    if rows.report.rejectedRows > rows.rejected.count {
+      Terminal.printError("skipped: \(Format.count(rows.report.rejectedRows, "row")) in all")
+    }
+    for index in 0..<rows.count { output.line(Self.json(try rows.example(at: index))) }
+  }
+
+  private static func json(_ row: TrainingExample) -> JSONValue {
+    [
+      "line": .integer(row.line), "text": .string(row.text), "ids": .array(row.tokens.map { .integer(Int($0)) }),
+      "trained": .array(row.isTrained.map { .integer($0 ? 1 : 0) }),
+    ]
   }
 }

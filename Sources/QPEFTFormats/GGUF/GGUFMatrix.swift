@@ -9,7 +9,8 @@ public struct GGUFMatrix: ViewedMatrix {
   public let type: GGUFType
   /// Bytes in the file.
   public let byteCount: Int
-  private let owner: MappedFile
+  /// Keeps the file mapped.
+  public let owner: any AnyObject & Sendable
 
   init(_ weight: GGUFLlama.Weight, in gguf: GGUFFile) {
     view = weight.view(in: gguf)

@@ -9,17 +9,72 @@ package struct GGUFPreTokenizer {
   /// Whether a text starts with BOS when the metadata do not say.
   let addsBOS: Bool
 
+  /// What the models of a family do, as their `tokenizer.json` says it.
   private enum Family: CaseIterable {
-    /// GPT-2's pattern; the same after single digits; Llama 3's pattern (digits in threes); Qwen 2's (single digits, NFC).
-    case gpt2, digits, llama3, qwen2
+    /// GPT-2's pattern; the same after single digits, and with NFC.
+    case gpt2, digits, digitsNFC
+    /// Llama 3's pattern (digits in threes) with whole words taken as they are, and without.
+    case llama3, threes
+    /// Llama 3's pattern with single digits: Qwen 2 (with NFC), StableLM 2.
+    case qwen2, stableLM
+    /// GPT-4o's pattern (words by their case, digits in threes), and Mistral's Tekken (single digits).
+    case gpt4o, tekken
+    case deepseekCoder, deepseek3
+    /// Words with the space before them; the same with single digits.
+    case bloom, viking
 
     var names: [String] {
       switch self {
-      case .gpt2: ["gpt-2", "phi-2", "jina-es", "jina-de", "mpt", "olmo", "gigachat"]
-      case .digits: ["smollm", "starcoder", "refact", "codeshell", "minerva-7b"]
-      case .llama3: ["llama-bpe", "llama3", "llama-v3", "smaug-bpe", "dbrx", "falcon3"]
-      case .qwen2: ["qwen2", "stablelm2", "deepseek-r1-qwen"]
+      case .gpt2:
+        ["gpt-2", "phi-2", "jina-es", "jina-de", "mpt", "olmo", "gigachat", "jais", "exaone4", "a.x-4.0", "mellum"]
+      case .digits: ["smollm", "starcoder", "refact", "codeshell", "minerva-7b", "exaone"]
+      case .digitsNFC: ["command-r"]
+      case .llama3:
+        ["llama-bpe", "llama3", "llama-v3", "smaug-bpe", "dbrx", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"]
+      case .threes: ["chatglm-bpe"]
+      case .qwen2: ["qwen2", "deepseek-r1-qwen", "megrez", "kormo"]
+      case .stableLM: ["stablelm2"]
+      case .gpt4o: ["gpt-4o", "llama4", "kanana2"]
+      case .tekken: ["tekken"]
+      case .deepseekCoder: ["deepseek-coder"]
+      case .deepseek3: ["deepseek-v3", "hunyuan-dense"]
+      case .bloom: ["bloom", "poro-chat", "gpt3-finnish"]
+      case .viking: ["viking"]
       }
+    }
+
+    /// The patterns that cut a text, one after the other; empty for GPT-2's, which the byte-level step has.
+    var patterns: [String] {
+      switch self {
+      case .gpt2, .digits, .digitsNFC: []
+      case .llama3, .threes: [Self.words(digits: #"\p{N}{1,3}"#)]
+      case .qwen2, .stableLM: [Self.words(digits: #"\p{N}"#)]
+      case .gpt4o: [Self.wordsByCase(#"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"#, digits: #"\p{N}{1,3}"#)]
+      case .tekken: [Self.wordsByCase("", digits: #"\p{N}"#)]
+      case .deepseekCoder: ["[\r\n]", #"\s?\p{L}+"#, #"\s?\p{P}+"#, "[一-龥ࠀ-一가-퟿]+", #"\p{N}"#]
+      case .deepseek3:
+        [
+          #"\p{N}{1,3}"#, "[一-龥぀-ゟ゠-ヿ]+",
+          ##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"##
+            + #"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#,
+        ]
+      case .bloom: [Self.spacedWords]
+      case .viking: [Self.spacedWords, #"\p{N}"#]
+      }
+    }
+
+    private static let spacedWords = #" ?[^(\s|.,!?…。，、।۔،)]+"#
+
+    private static func words(digits: String) -> String {
+      #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"# + digits
+        + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    }
+
+    private static func wordsByCase(_ contraction: String, digits: String) -> String {
+      let (upper, lower) = (#"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"#, #"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"#)
+      let start = #"[^\r\n\p{L}\p{N}]?"#
+      return "\(start)\(upper)*\(lower)+\(contraction)|\(start)\(upper)+\(lower)*\(contraction)|" + digits
+        + #"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
     }
   }
 
@@ -32,27 +87,19 @@ package struct GGUFPreTokenizer {
     func byteLevel(usesPattern: Bool) -> JSONValue {
       ["type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": .bool(usesPattern)]
     }
-    func split(digits: String) -> JSONValue {
-      let pattern =
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"# + digits
-        + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-      let step: JSONValue = [
-        "type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated", "invert": false,
-      ]
-      return ["type": "Sequence", "pretokenizers": [step, byteLevel(usesPattern: false)]]
-    }
+    func sequence(_ steps: [JSONValue]) -> JSONValue { ["type": "Sequence", "pretokenizers": .array(steps)] }
     switch family {
     case .gpt2: steps = byteLevel(usesPattern: true)
-    case .digits:
-      steps = [
-        "type": "Sequence",
-        "pretokenizers": [["type": "Digits", "individual_digits": true], byteLevel(usesPattern: true)],
-      ]
-    case .llama3: steps = split(digits: #"\p{N}{1,3}"#)
-    case .qwen2: steps = split(digits: #"\p{N}"#)
+    case .digits, .digitsNFC:
+      steps = sequence([["type": "Digits", "individual_digits": true], byteLevel(usesPattern: true)])
+    default:
+      let splits: [JSONValue] = family.patterns.map { pattern in
+        ["type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated", "invert": false]
+      }
+      steps = sequence(splits + [byteLevel(usesPattern: false)])
     }
-    normalizer = name == "qwen2" || name == "deepseek-r1-qwen" ? ["type": "NFC"] : .null
-    ignoresMerges = family == .llama3
-    addsBOS = family == .llama3
+    normalizer = family == .qwen2 || family == .digitsNFC ? ["type": "NFC"] : .null
+    ignoresMerges = family == .llama3 || family == .tekken
+    addsBOS = family == .llama3 || family == .tekken
   }
 }

@@ -1,8 +1,9 @@
 /// The files of a Hugging Face directory that say about text, made from the metadata of a GGUF file.
-struct GGUFTextFiles {
-  let files: [(name: String, bytes: [UInt8])]
+package struct GGUFTextFiles {
+  package let files: [(name: String, bytes: [UInt8])]
 
-  init(_ gguf: GGUFFile) throws(GGUFError) {
+  /// Weights are not looked at: a file with a vocabulary alone will do.
+  package init(_ gguf: GGUFFile) throws(GGUFError) {
     let tokenizer = try GGUFTokenizer(gguf)
     files = [
       ("tokenizer.json", tokenizer.tokenizer),

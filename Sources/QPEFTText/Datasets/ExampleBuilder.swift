@@ -51,7 +51,7 @@ struct ExampleBuilder: Sendable {
       tokens.append(eos)
       isTrained.append(true)
     }
-    return example(tokens, isTrained, line)
+    return example(text, tokens, isTrained, line)
   }
 
   /// Tokens before every text.
@@ -68,7 +68,7 @@ struct ExampleBuilder: Sendable {
     let ids = encode(text).ids
     let marks =
       Array(repeating: options.trainOn == .all, count: tokens.count) + Array(repeating: true, count: ids.count)
-    return example(tokens + ids, marks, line)
+    return example(text, tokens + ids, marks, line)
   }
 
   /// Tokens of a text alone.
@@ -107,7 +107,7 @@ struct ExampleBuilder: Sendable {
     var tokens: [Int32] = []
     var isTrained: [Bool] = []
     mark(encoded, spans.map { throughEndOfTurn($0, encoded, text) }, all, &tokens, &isTrained)
-    return example(tokens, isTrained, line)
+    return example(text, tokens, isTrained, line)
   }
 
   /// Appends tokens; those that hold any byte of a span are trained.
@@ -148,9 +148,9 @@ struct ExampleBuilder: Sendable {
     return span.lowerBound..<encoded.ranges[index].upperBound
   }
 
-  private func example(_ tokens: [Int32], _ isTrained: [Bool], _ line: Int) -> TrainingExample {
+  private func example(_ text: String, _ tokens: [Int32], _ isTrained: [Bool], _ line: Int) -> TrainingExample {
     var isTrained = isTrained
     if !isTrained.isEmpty { isTrained[0] = false }
-    return TrainingExample(tokens: tokens, isTrained: isTrained, line: line)
+    return TrainingExample(tokens: tokens, isTrained: isTrained, line: line, text: text)
   }
 }

@@ -7,13 +7,16 @@ public struct TrainingExample: Sendable, Equatable {
   public var isTrained: [Bool]
   /// Line of the row in its file, from 1.
   public var line: Int
+  /// The text of the row as the model sees it, without the tokens around it; empty where only tokens are known.
+  public var text: String
 
   /// An example from tokens and their marks.
-  public init(tokens: [Int32], isTrained: [Bool], line: Int = 0) {
+  public init(tokens: [Int32], isTrained: [Bool], line: Int = 0, text: String = "") {
     precondition(tokens.count == isTrained.count, "one mark for each of \(tokens.count) tokens, not \(isTrained.count)")
     self.tokens = tokens
     self.isTrained = isTrained
     self.line = line
+    self.text = text
   }
 
   /// How many tokens are trained.
@@ -34,7 +37,8 @@ public struct TrainingExample: Sendable, Equatable {
   /// The example without what is behind `limit` tokens.
   func cut(to limit: Int?) -> TrainingExample {
     guard let limit, tokens.count > limit else { return self }
-    return TrainingExample(tokens: Array(tokens[..<limit]), isTrained: Array(isTrained[..<limit]), line: line)
+    return TrainingExample(
+      tokens: Array(tokens[..<limit]), isTrained: Array(isTrained[..<limit]), line: line, text: text)
   }
 
   /// A number that differs where tokens, or also marks, differ.

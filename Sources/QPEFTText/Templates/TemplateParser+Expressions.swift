@@ -140,7 +140,8 @@ extension TemplateParser {
       let operand = try deeper { parser throws(TemplateError) in try parser.unary(withFilters: false) }
       value = TemplateExpression(form: .unary("-", operand), place: begin)
     } else if take("+") {
-      value = try deeper { parser throws(TemplateError) in try parser.unary(withFilters: false) }
+      let operand = try deeper { parser throws(TemplateError) in try parser.unary(withFilters: false) }
+      value = TemplateExpression(form: .unary("+", operand), place: begin)
     } else {
       value = try primary()
     }

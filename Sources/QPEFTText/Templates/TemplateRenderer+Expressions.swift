@@ -16,8 +16,13 @@ extension TemplateRenderer {
       var members: [(key: TemplateValue, value: TemplateValue)] = []
       for (key, value) in items { Self.set(try evaluate(key), to: try evaluate(value), in: &members) }
       return .dictionary(members)
-    case .attribute(let value, let name): return try attribute(try evaluate(value), name, place)
-    case .item(let value, let key): return try member(try evaluate(value), try evaluate(key), place)
+    // Values first: evaluating may make namespaces, which `self` must have before it is asked for them.
+    case .attribute(let value, let name):
+      let value = try evaluate(value)
+      return try attribute(value, name, place)
+    case .item(let value, let key):
+      let (value, key) = (try evaluate(value), try evaluate(key))
+      return try member(value, key, place)
     case .slice(let value, let start, let stop, let step):
       let whole = try evaluate(value)
       var bounds: [TemplateValue?] = []
@@ -29,7 +34,8 @@ extension TemplateRenderer {
     case .filter(let value, let name, let arguments):
       return try filter(name, try evaluate(value), try evaluate(arguments), place)
     case .test(let value, let name, let arguments, let isNegated):
-      return .bool(try test(name, try evaluate(value), try evaluate(arguments), place) != isNegated)
+      let (value, arguments) = (try evaluate(value), try evaluate(arguments))
+      return .bool(try test(name, value, arguments, place) != isNegated)
     case .unary(let sign, let value): return try unary(sign, try evaluate(value), place)
     case .binary(let sign, let left, let right): return try binary(sign, left, right, place)
     case .comparison(let first, let rest):
@@ -158,9 +164,10 @@ extension TemplateRenderer {
     _ sign: String, _ value: TemplateValue, _ place: TemplatePlace
   ) throws(TemplateError) -> TemplateValue {
     if sign == "not" { return .bool(!value.isTrue) }
-    if let integer = value.integer { return .integer(0 &- integer) }
-    if let number = value.number { return .float(-number) }
-    throw failure("\(value.kind) has no negative", place)
+    if let integer = value.integer { return .integer(sign == "-" ? 0 &- integer : integer) }
+    if let number = value.number { return .float(sign == "-" ? -number : number) }
+    if case .undefined(let reason) = value { throw failure(reason, place) }
+    throw failure("'\(sign)' before \(value.kind)", place)
   }
 
   private mutating func binary(
@@ -174,6 +181,8 @@ extension TemplateRenderer {
     switch (sign, first, second) {
     case ("+", .string(let a), .string(let b)): return .string(a + b)
     case ("+", .list(let a), .list(let b)): return .list(a + b)
+    case ("*", _, .string(let text)):
+      if let count = first.integer { return .string(String(repeating: text, count: min(max(count, 0), 1 << 20))) }
     case ("*", .string(let text), _):
       if let count = second.integer { return .string(String(repeating: text, count: min(max(count, 0), 1 << 20))) }
     case ("*", .list(let items), _):

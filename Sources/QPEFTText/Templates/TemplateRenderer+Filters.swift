@@ -1,3 +1,5 @@
+internal import Foundation
+
 extension TemplateRenderer {
   mutating func filter(
     _ name: String, _ value: TemplateValue, _ arguments: Arguments, _ place: TemplatePlace
@@ -19,6 +21,7 @@ extension TemplateRenderer {
       let most = arguments(2, "count")?.integer ?? -1
       return .string(Text.replace(value.text, old, new, most: most < 0 ? .max : most))
     case "indent":
+      guard value.string != nil else { throw failure("'indent' of \(value.kind)", place) }
       let width = arguments(0, "width") ?? .integer(4)
       let prefix = width.string ?? String(repeating: " ", count: min(max(width.integer ?? 4, 0), 1 << 16))
       return .string(
@@ -27,7 +30,8 @@ extension TemplateRenderer {
           blank: arguments(2, "blank")?.isTrue ?? false))
     case "escape", "e": return .string(Text.escapeHTML(value.text))
     case "safe": return .string(value.text)
-    case "wordcount": return .integer(Text.words(value.text).count)
+    case "wordcount": return .integer(Text.wordCount(value.text))
+    case "center": return .string(Text.center(value.text, arguments(0, "width")?.integer ?? 80))
     case "int", "float", "abs", "round": return try numeric(name, value, arguments, place)
     case "items":
       if value.isUndefined { return .list([]) }
@@ -51,7 +55,7 @@ extension TemplateRenderer {
   ) throws(TemplateError) -> TemplateValue {
     let known: Set<String> = [
       "length", "count", "first", "last", "join", "list", "reverse", "sort", "unique", "map", "select", "reject",
-      "selectattr", "rejectattr", "sum", "min", "max", "batch", "groupby",
+      "selectattr", "rejectattr", "sum", "min", "max", "batch", "slice", "groupby",
     ]
     guard known.contains(name) else { throw failure("a filter '\(name)' that is not known here", place) }
     let items = try elements(of: value, place)
@@ -99,8 +103,16 @@ extension TemplateRenderer {
       return order.first ?? .undefined("there is no item")
     case "batch":
       let size = max(try required(arguments, 0, "linecount", name, place).integer ?? 1, 1)
+      let filler = arguments(1, "fill_with").flatMap { $0.isNone ? nil : $0 }
       return .list(
-        stride(from: 0, to: items.count, by: size).map { .list(Array(items[$0..<min($0 + size, items.count)])) })
+        stride(from: 0, to: items.count, by: size).map { start in
+          let part = Array(items[start..<min(start + size, items.count)])
+          return .list(part + (filler.map { Array(repeating: $0, count: min(size - part.count, 1 << 16)) } ?? []))
+        })
+    case "slice":
+      guard let count = try required(arguments, 0, "slices", name, place).integer, (1...(1 << 16)).contains(count)
+      else { throw failure("'slice' asks for a number of slices", place) }
+      return .list(Self.slices(items, count, filler: arguments(1, "fill_with")))
     default:
       let key = try required(arguments, 0, "attribute", name, place)
       var groups: [(TemplateValue, [TemplateValue])] = []
@@ -113,6 +125,18 @@ extension TemplateRenderer {
         }
       }
       return .list(groups.map { .list([$0.0, .list($0.1)]) })
+    }
+  }
+
+  /// As many slices as asked for, the first ones longer by one where it does not come out even.
+  private static func slices(_ items: [TemplateValue], _ count: Int, filler: TemplateValue?) -> [TemplateValue] {
+    let (size, longer) = (items.count / count, items.count % count)
+    let filler = filler.flatMap { $0.isNone ? nil : $0 }
+    var start = 0
+    return (0..<count).map { index in
+      let end = start + size + (index < longer ? 1 : 0)
+      defer { start = end }
+      return .list(items[start..<end] + (index >= longer ? filler.map { [$0] } ?? [] : []))
     }
   }
 
@@ -205,10 +229,17 @@ extension TemplateRenderer {
       return .float(abs(number))
     default:
       guard let number = value.number else { throw failure("'round' of \(value.kind)", place) }
+      let method = arguments(1, "method")?.string ?? "common"
+      let precision = arguments(0, "precision")?.integer ?? 0
+      if method == "common", precision >= 0, let integer = value.integer { return .integer(integer) }
+      // Right to the last digit, as Python rounds.
+      if method == "common", (0...300).contains(precision), number.isFinite {
+        return .float(Double(String(format: "%.\(precision)f", number)) ?? number)
+      }
       var scale = 1.0
-      for _ in 0..<min(max(arguments(0, "precision")?.integer ?? 0, 0), 300) { scale *= 10 }
+      for _ in 0..<min(max(precision, 0), 300) { scale *= 10 }
       let rule: FloatingPointRoundingRule =
-        switch arguments(1, "method")?.string {
+        switch method {
         case "ceil": .up
         case "floor": .down
         default: .toNearestOrEven

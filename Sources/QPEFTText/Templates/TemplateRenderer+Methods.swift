@@ -13,7 +13,7 @@ extension TemplateRenderer {
     "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "startswith", "endswith", "upper", "lower", "title",
     "capitalize", "replace", "find", "rfind", "index", "count", "join", "format", "isdigit", "isnumeric", "isdecimal",
     "isalpha", "isalnum", "isspace", "isupper", "islower", "removeprefix", "removesuffix", "zfill", "partition",
-    "rpartition", "swapcase", "ljust", "rjust", "casefold",
+    "rpartition", "swapcase", "ljust", "rjust", "casefold", "center", "isascii",
   ]
 
   mutating func method(
@@ -138,6 +138,11 @@ extension TemplateRenderer {
       let items = try elements(of: try required(arguments, 0, "iterable", name, place), place)
       return .string(items.map(\.text).joined(separator: text))
     case "format": return .string(try format(text, arguments, place))
+    case "center":
+      return .string(
+        Text.center(
+          text, try required(arguments, 0, "width", name, place).integer ?? 0, arguments(1, "fillchar")?.string ?? " "))
+    case "isascii": return .bool(text.utf8.allSatisfy { $0 < 0x80 })
     case "zfill", "ljust", "rjust":
       let width = try required(arguments, 0, "width", name, place).integer ?? 0
       let fill = name == "zfill" ? "0" : arguments(1, "fillchar")?.string ?? " "
@@ -153,7 +158,7 @@ extension TemplateRenderer {
     }
   }
 
-  private static func passes(_ test: String, _ scalar: Unicode.Scalar) -> Bool {
+  static func passes(_ test: String, _ scalar: Unicode.Scalar) -> Bool {
     let category = ScalarClass.shared.mask(of: scalar.value)
     let letters = ScalarClass.letters
     switch test {
@@ -217,6 +222,10 @@ extension TemplateRenderer {
         result.append(contentsOf: String(Int(number)).unicodeScalars)
       default: throw failure("a format '%\(kind)' that is not supported", place)
       }
+    }
+    if case .dictionary = value {
+    } else if !values.isEmpty {
+      throw failure("a format with more values than fields", place)
     }
     return String(result)
   }

@@ -48,6 +48,26 @@ enum Text {
     }
   }
 
+  /// Runs of letters, digits and underscores.
+  static func wordCount(_ text: String) -> Int {
+    var count = 0
+    var isInWord = false
+    for scalar in text.unicodeScalars {
+      let isWord = scalar == "_" || TemplateRenderer.passes("isalnum", scalar)
+      if isWord, !isInWord { count += 1 }
+      isInWord = isWord
+    }
+    return count
+  }
+
+  /// Python's `center`: of an odd number of fillers, the one more stands where it makes the width even.
+  static func center(_ text: String, _ width: Int, _ filler: String = " ") -> String {
+    let missing = min(width, 1 << 20) - text.unicodeScalars.count
+    if missing <= 0 { return text }
+    let left = missing / 2 + (missing & min(width, 1 << 20) & 1)
+    return String(repeating: filler, count: left) + text + String(repeating: filler, count: missing - left)
+  }
+
   static func lines(_ text: String, keepEnds: Bool = false) -> [String] {
     let breaks: Set<Unicode.Scalar> = [
       "\n", "\r", "\u{B}", "\u{C}", "\u{1C}", "\u{1D}", "\u{1E}", "\u{85}", "\u{2028}", "\u{2029}",

@@ -18,13 +18,8 @@ public struct AddedToken: Sendable, Equatable {
 
 /// Finds added tokens in a text: leftmost first, of those the longest.
 struct AddedTokenFinder: Sendable {
-  /// A node of a byte trie.
-  private struct Node: Sendable {
-    var children: [(byte: UInt8, node: Int32)] = []
-    var token: Int32 = -1
-  }
-
-  private var nodes = [Node()]
+  /// Index of each token by its spelling.
+  private var spellings = ByteTrie()
   private var startsAToken = [Bool](repeating: false, count: 256)
   private var tokens: [AddedToken] = []
 
@@ -33,17 +28,7 @@ struct AddedTokenFinder: Sendable {
   mutating func insert(_ token: AddedToken, as content: [UInt8]) {
     guard let first = content.first else { return }
     startsAToken[Int(first)] = true
-    var node = 0
-    for byte in content {
-      if let child = nodes[node].children.first(where: { $0.byte == byte }) {
-        node = Int(child.node)
-      } else {
-        nodes.append(Node())
-        nodes[node].children.append((byte, Int32(nodes.count - 1)))
-        node = nodes.count - 1
-      }
-    }
-    nodes[node].token = Int32(tokens.count)
+    spellings.insert(content, Int32(tokens.count))
     tokens.append(token)
   }
 
@@ -85,11 +70,10 @@ struct AddedTokenFinder: Sendable {
     var position = start
     var found: (Int, Int)?
     while position < text.count {
-      let byte = text[position]
-      guard let child = nodes[node].children.first(where: { $0.byte == byte }) else { break }
-      node = Int(child.node)
+      node = spellings.child(of: node, text[position])
+      if node < 0 { break }
       position += 1
-      if nodes[node].token >= 0 { found = (Int(nodes[node].token), position) }
+      if spellings.value(at: node) >= 0 { found = (Int(spellings.value(at: node)), position) }
     }
     return found
   }

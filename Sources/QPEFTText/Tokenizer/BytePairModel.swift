@@ -21,9 +21,8 @@ struct BytePairModel: Sendable {
   var continuingPrefix: [UInt8] = []
   var endSuffix: [UInt8] = []
 
-  /// Working memory of ``append(_:to:_:)``.
+  /// Working memory.
   struct Workspace {
-    var cache = WordCache()
     fileprivate var ids: [Int32] = []
     fileprivate var lengths: [Int32] = []
     fileprivate var ranks: [UInt32] = []
@@ -34,18 +33,13 @@ struct BytePairModel: Sendable {
 
   /// Appends the tokens of one word.
   func append(_ word: UnsafeBufferPointer<UInt8>, to tokens: inout TokenRun, _ workspace: inout Workspace) {
-    if word.isEmpty { return }
     if ignoresMerges, let id = words[word] {
       tokens.append(id, Int32(word.count))
       return
     }
-    let isShort = word.count <= WordCache.longestWord
-    if isShort, workspace.cache.append(word, to: &tokens) { return }
-    let first = tokens.ids.count
     firstSymbols(of: word, &workspace)
     if workspace.ids.count <= 32 { mergeFew(&workspace) } else { mergeMany(&workspace) }
     for (id, length) in zip(workspace.ids, workspace.lengths) where length > 0 { tokens.append(id, length) }
-    if isShort { workspace.cache.remember(word, tokens, from: first) }
   }
 
   private func firstSymbols(of word: UnsafeBufferPointer<UInt8>, _ workspace: inout Workspace) {

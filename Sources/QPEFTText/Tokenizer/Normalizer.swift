@@ -7,6 +7,9 @@ indirect enum Normalizer: Sendable {
   case replace(Pattern, [UInt8])
   case strip(left: Bool, right: Bool)
   case lowercase
+  case stripAccents
+  case bert(BertNormalizer)
+  case characterMap(CharacterMap)
 
   func callAsFunction(_ text: MappedText) -> MappedText {
     switch self {
@@ -17,10 +20,11 @@ indirect enum Normalizer: Sendable {
     case .replace(let pattern, let content): return Self.replace(pattern, content, in: text)
     case .strip(let left, let right): return Self.strip(text, left, right)
     case .lowercase: return Self.lowercase(text)
+    case .stripAccents: return text.removing(.accents)
+    case .bert(let normalizer): return normalizer(text)
+    case .characterMap(let map): return map(text)
     }
   }
-
-  var isNone: Bool { if case .none = self { true } else { false } }
 
   private static func prepend(_ content: [UInt8], to text: MappedText) -> MappedText {
     if text.bytes.isEmpty { return text }
@@ -62,7 +66,7 @@ indirect enum Normalizer: Sendable {
     return result.finish(text)
   }
 
-  private static func lowercase(_ text: MappedText) -> MappedText {
+  static func lowercase(_ text: MappedText) -> MappedText {
     var result = MappedText.Builder(like: text)
     text.bytes.withUnsafeBufferPointer { bytes in
       var position = 0

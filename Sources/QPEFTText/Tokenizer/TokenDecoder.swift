@@ -8,6 +8,8 @@ enum TokenDecoder: Sendable {
   case strip(content: UInt32, start: Int, stop: Int)
   case metaspace(replacement: UInt32, dropsFirst: Bool)
   case suffix([UInt8])
+  /// Words apart, pieces with the prefix joined to what is before them.
+  case wordPiece(prefix: String, cleansUp: Bool)
 
   func callAsFunction(_ tokens: [[UInt8]]) -> [[UInt8]] {
     switch self {
@@ -39,6 +41,14 @@ enum TokenDecoder: Sendable {
         guard !suffix.isEmpty else { return token }
         return Array(text.split(separatedBy: suffix).joined(separator: space).utf8)
       }
+    case .wordPiece(let prefix, let cleansUp):
+      return tokens.enumerated().map { index, token in
+        var text = token
+        if index > 0 {
+          text = text.starts(with: prefix.utf8) ? Array(text.dropFirst(prefix.utf8.count)) : [0x20] + text
+        }
+        return cleansUp ? Self.cleanedUp(text) : text
+      }
     }
   }
 
@@ -65,6 +75,18 @@ enum TokenDecoder: Sendable {
     }
     flush()
     return result
+  }
+
+  /// English punctuation and contractions without the spaces that stand before them.
+  private static func cleanedUp(_ token: [UInt8]) -> [UInt8] {
+    var text = String(decoding: token, as: UTF8.self)
+    for (spaced, joined) in [
+      (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"),
+      (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+    ] {
+      text = text.split(separatedBy: Array(spaced.utf8)).joined(separator: joined)
+    }
+    return Array(text.utf8)
   }
 
   /// The byte that a token of the form `<0x0A>` stands for.

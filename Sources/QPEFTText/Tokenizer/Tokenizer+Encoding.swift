@@ -9,12 +9,13 @@ public struct TokenizedText: Sendable, Equatable {
 
 extension Tokenizer {
   /// Working memory of an encoder, worth keeping from text to text.
-  package struct Workspace {
+  public struct Workspace: Sendable {
     fileprivate var matchers: [PatternMatcher]
-    fileprivate var model = BytePairModel.Workspace()
+    fileprivate var model = TokenModel.Workspace()
     fileprivate var run = TokenRun()
 
-    package init(_ tokenizer: Tokenizer) { matchers = tokenizer.patterns.map(PatternMatcher.init) }
+    /// Memory for one tokenizer.
+    public init(_ tokenizer: Tokenizer) { matchers = tokenizer.patterns.map(PatternMatcher.init) }
   }
 
   /// The token ids of a text.
@@ -121,7 +122,7 @@ extension Tokenizer {
     workspace.run.removeAll()
     words.text.bytes.withUnsafeBufferPointer { bytes in
       for range in words.ranges {
-        self.model.append(UnsafeBufferPointer(rebasing: bytes[range]), to: &workspace.run, &workspace.model)
+        workspace.model.append(UnsafeBufferPointer(rebasing: bytes[range]), by: self.model, to: &workspace.run)
         workspace.run.endWord()
       }
     }

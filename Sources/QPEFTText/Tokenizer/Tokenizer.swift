@@ -6,7 +6,7 @@ public struct Tokenizer: Sendable {
   var normalizer = Normalizer.none
   var preTokenizers: [PreTokenizer] = []
   var patterns: [Pattern] = []
-  var model: BytePairModel
+  var model: TokenModel
   /// Added tokens to find before normalization, and after it.
   var givenTextTokens = AddedTokenFinder()
   var normalizedTextTokens = AddedTokenFinder()
@@ -16,7 +16,7 @@ public struct Tokenizer: Sendable {
   var decoders: [TokenDecoder]?
   var tokens: TokenTexts
 
-  init(model: BytePairModel, tokens: TokenTexts) {
+  init(model: TokenModel, tokens: TokenTexts) {
     self.model = model
     self.tokens = tokens
   }

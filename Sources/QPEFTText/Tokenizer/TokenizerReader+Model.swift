@@ -1,6 +1,80 @@
 internal import QPEFTJSON
 extension TokenizerReader {
-  func bytePairModel(
+  /// Reads the vocabulary into `texts` and what makes tokens of words.
+  func tokenModel(
+    _ model: JSONValue, _ texts: inout TokenTexts, isByteLevel: Bool
+  ) throws(TokenizerError) -> TokenModel {
+    let kind = model["type"]?.string ?? unnamedKind(model)
+    if kind != "BPE", isByteLevel { throw .unsupported(part: "model behind ByteLevel", kind: kind) }
+    switch kind {
+    case "BPE":
+      try readVocabulary(model, into: &texts)
+      return .bytePair(try bytePairModel(model, texts, isByteLevel ? .bytes : .scalars))
+    case "Unigram": return .unigram(try unigramModel(model, &texts))
+    case "WordPiece":
+      try readVocabulary(model, into: &texts)
+      return .wordPiece(wordPieceModel(model, texts))
+    default: throw .unsupported(part: "model", kind: kind)
+    }
+  }
+
+  /// Files of early versions do not name the kind of their model.
+  private func unnamedKind(_ model: JSONValue) -> String {
+    if model["merges"] != nil { return "BPE" }
+    if model["max_input_chars_per_word"] != nil { return "WordPiece" }
+    return model["vocab"]?.array == nil ? "unnamed" : "Unigram"
+  }
+
+  private func readVocabulary(_ model: JSONValue, into texts: inout TokenTexts) throws(TokenizerError) {
+    guard let vocabulary = model["vocab"]?.object else { throw malformed("'model.vocab'", "is not an object") }
+    texts = TokenTexts(capacity: vocabulary.members.count + 64)
+    for (token, value) in vocabulary.members {
+      guard let id = value.integer, id >= 0, id < 1 << 24 else {
+        throw malformed("'model.vocab'", "gives '\(token)' no valid id")
+      }
+      texts.set(Int32(id), token)
+    }
+  }
+
+  private func unigramModel(_ model: JSONValue, _ texts: inout TokenTexts) throws(TokenizerError) -> UnigramModel {
+    guard let vocabulary = model["vocab"]?.array, vocabulary.count < 1 << 24 else {
+      throw malformed("'model.vocab'", "is not a list")
+    }
+    texts = TokenTexts(capacity: vocabulary.count + 64)
+    var pieces = ByteTrie(capacity: vocabulary.count * 4)
+    var scores: [Double] = []
+    for (id, entry) in vocabulary.enumerated() {
+      guard let pair = entry.array, pair.count == 2, let piece = pair[0].string, let score = pair[1].number else {
+        throw malformed("'model.vocab'", "holds something at \(id) that is no piece with a score")
+      }
+      texts.set(Int32(id), piece)
+      if !piece.isEmpty { pieces.insert(piece.utf8, Int32(id)) }
+      scores.append(score)
+    }
+    var unknown: Int32?
+    if let id = model["unk_id"] {
+      guard let id = id.integer, vocabulary.indices.contains(id) else {
+        throw malformed("'model.unk_id'", "is not in the vocabulary")
+      }
+      unknown = Int32(id)
+    }
+    return UnigramModel(
+      pieces: pieces, scores: scores, unknownID: unknown,
+      byteIDs: model["byte_fallback"]?.bool ?? false ? byteIDs(texts, .scalars) : nil)
+  }
+
+  private func wordPieceModel(_ model: JSONValue, _ texts: TokenTexts) -> WordPieceModel {
+    var pieces = ByteTrie(capacity: texts.count * 4)
+    for id in 0..<Int32(texts.count) {
+      if let text = texts.text(of: id), !text.isEmpty { pieces.insert(text, id) }
+    }
+    return WordPieceModel(
+      pieces: pieces, continuingPrefix: model["continuing_subword_prefix"]?.string ?? "##",
+      unknownID: texts.id(of: model["unk_token"]?.string ?? "[UNK]"),
+      longestWord: model["max_input_chars_per_word"]?.integer ?? 100)
+  }
+
+  private func bytePairModel(
     _ model: JSONValue, _ texts: TokenTexts, _ units: BytePairModel.Units
   ) throws(TokenizerError) -> BytePairModel {
     if let dropout = model["dropout"], dropout.integer != 0 {

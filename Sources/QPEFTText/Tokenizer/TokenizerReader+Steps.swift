@@ -18,6 +18,21 @@ extension TokenizerReader {
     case "NFKC": return .form(.nfkc)
     case "NFKD": return .form(.nfkd)
     case "Lowercase": return .lowercase
+    case "StripAccents": return .stripAccents
+    case "BertNormalizer":
+      let lowercases = value["lowercase"]?.bool ?? true
+      return .bert(
+        BertNormalizer(
+          cleansText: value["clean_text"]?.bool ?? true,
+          separatesIdeographs: value["handle_chinese_chars"]?.bool ?? true,
+          stripsAccents: value["strip_accents"]?.bool ?? lowercases, lowercases: lowercases))
+    case "Precompiled":
+      let text = value["precompiled_charsmap"]?.string ?? ""
+      if text.isEmpty { return .none }
+      guard let map = CharacterMap(base64: text) else {
+        throw malformed("'normalizer'", "has a 'precompiled_charsmap' that is no character map")
+      }
+      return .characterMap(map)
     case "Sequence":
       var steps: [Normalizer] = []
       for step in try list(value, "normalizers", "normalizer") { steps.append(try normalizer(step)) }
@@ -68,6 +83,13 @@ extension TokenizerReader {
     case "Digits":
       steps.append(.each(.numeric, value["individual_digits"]?.bool ?? false ? .isolated : .contiguous))
     case "Punctuation": steps.append(.each(.punctuation, try behavior(value)))
+    case "BertPreTokenizer":
+      steps += [.each(.whitespace, .removed), .each(.punctuation, .isolated)]
+    case "CharDelimiterSplit":
+      guard let delimiter = value["delimiter"]?.string?.unicodeScalars.first else {
+        throw malformed("'pre_tokenizer'", "has no delimiter")
+      }
+      steps.append(.each(.scalar(delimiter.value), .removed))
     case "WhitespaceSplit": steps.append(.each(.whitespace, .removed))
     case "Whitespace":
       split(try Pattern("[\\w\\u200C\\u200D]+|[^\\w\\s\\u200C\\u200D]+"), .removed, true)
@@ -139,6 +161,10 @@ extension TokenizerReader {
       let old = value["add_prefix_space"]?.bool.map { $0 ? "always" : "never" }
       let scheme = value["prepend_scheme"]?.string ?? old ?? "always"
       return [.metaspace(replacement: replacement, dropsFirst: scheme != "never")]
+    case "WordPiece":
+      return [
+        .wordPiece(prefix: value["prefix"]?.string ?? "##", cleansUp: value["cleanup"]?.bool ?? true)
+      ]
     case "BPEDecoder": return [.suffix(Array((value["suffix"]?.string ?? "</w>").utf8))]
     default: throw .unsupported(part: "decoder", kind: kind)
     }

@@ -10,6 +10,23 @@ extension Tokenizer {
     self = try Tokenizer(json: try TextFile.json(at: path), file: name)
   }
 
+  /// Reads a SentencePiece `tokenizer.model`.
+  ///
+  /// - Throws: ``TokenizerError`` naming the part that cannot be read or is not known.
+  public init(sentencePiece path: String) throws(TokenizerError) {
+    try self.init(sentencePiece: try TextFile.bytes(at: path), file: (path as NSString).lastPathComponent)
+  }
+
+  /// Builds a tokenizer from the contents of a SentencePiece `tokenizer.model`.
+  init(sentencePiece bytes: [UInt8], file name: String = "tokenizer.model") throws(TokenizerError) {
+    let vocabulary = try SentencePieceVocabulary(bytes: bytes, name: name)
+    let json: JSONValue
+    do throws(JSONError) {
+      json = try JSONValue(parsing: vocabulary.tokenizerJSON())
+    } catch { throw .malformedJSON(file: name, reason: error.description) }
+    self = try Tokenizer(json: json, file: name)
+  }
+
   /// Builds a tokenizer from the contents of a `tokenizer.json`.
   ///
   /// - Parameter file: the name to use in errors.
@@ -53,25 +70,14 @@ struct TokenizerReader {
 
   func tokenizer(_ json: JSONValue) throws(TokenizerError) -> Tokenizer {
     guard let model = json["model"] else { throw malformed("'model'", "is missing") }
-    let kind = model["type"]?.string ?? (model["merges"] == nil ? "unnamed" : "BPE")
-    guard kind == "BPE" else { throw .unsupported(part: "model", kind: kind) }
-    guard let vocabulary = model["vocab"]?.object else { throw malformed("'model.vocab'", "is not an object") }
-
-    var texts = TokenTexts(capacity: vocabulary.members.count + 64)
-    for (token, value) in vocabulary.members {
-      guard let id = value.integer, id >= 0, id < 1 << 24 else {
-        throw malformed("'model.vocab'", "gives '\(token)' no valid id")
-      }
-      texts.set(Int32(id), token)
-    }
-
     var patterns: [Pattern] = []
     var steps: [PreTokenizer] = []
     var isByteLevel = false
     if let value = json["pre_tokenizer"] { try preTokenizer(value, &steps, &patterns, &isByteLevel) }
-    let pairModel = try bytePairModel(model, texts, isByteLevel ? .bytes : .scalars)
+    var texts = TokenTexts()
+    let tokenModel = try tokenModel(model, &texts, isByteLevel: isByteLevel)
 
-    var result = Tokenizer(model: pairModel, tokens: texts)
+    var result = Tokenizer(model: tokenModel, tokens: texts)
     result.normalizer = try json["normalizer"].map(normalizer) ?? .none
     result.preTokenizers = steps
     result.patterns = patterns

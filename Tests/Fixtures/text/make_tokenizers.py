@@ -9,6 +9,7 @@ of `Generator` below). Stored are 16 bits of a CRC-32 of the ids per text, and t
 import json, os, struct, sys, zlib
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors,
                         trainers, __version__)
+from make_charsmap import train
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(HERE, "tokenizers")
@@ -237,10 +238,75 @@ def nfd():
     return specials(trained(PT.ByteLevel(add_prefix_space=False), normalizers.NFD()))
 
 
+RULES = {"\ufb01": "fi", "\u00bd": " 1/2", "\u3000": " ", "\u00a0": " ", "\t": " ", "\r\n": " ", "\n": " ", "\u00ad": "",
+         "\u200b": "", "\u212b": "\u00e5", "e\u0301": "\u00e9", "\uff21": "A", "\u0489": "", "\u0e33": "\u0e4d\u0e32",
+         "\u1112\u1161\u11ab": "\ud55c", "\u1100": "g", "\u2764": "<3", "\U0001f600": ":)", "\u0958": "k", "\u00a9": "(c)",
+         "\U0001f1e9": "D"}
+
+
+def unigram():
+    """As T5 has it: a character map, Metaspace, no bytes to fall back on."""
+    m = train([l.strip() for l in training_text()], vocab_size=500, model_type="unigram", rules=RULES)
+    t = Tokenizer(models.Unigram([(p.piece, p.score) for p in m.pieces], m.trainer_spec.unk_id, False))
+    t.normalizer = normalizers.Sequence([normalizers.Precompiled(m.normalizer_spec.precompiled_charsmap),
+                                         normalizers.Replace(Regex(" {2,}"), " ")])
+    t.pre_tokenizer = PT.Metaspace()
+    t.decoder = decoders.Metaspace()
+    specials(t, *[AddedToken(x, normalized=False) for x in ("<unk>", "<s>", "</s>")])
+    t.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>",
+                                                     special_tokens=[("</s>", t.token_to_id("</s>"))])
+    return t
+
+
+def unigram_fallback():
+    """Whole texts as one word, with bytes to fall back on and pieces that cross spaces."""
+    m = train([l.strip() for l in training_text()], vocab_size=800, model_type="unigram", byte_fallback=True,
+              split_by_whitespace=False, rules=RULES)
+    t = Tokenizer(models.Unigram([(p.piece, p.score) for p in m.pieces], m.trainer_spec.unk_id, True))
+    t.pre_tokenizer = PT.Metaspace(prepend_scheme="first", split=False)
+    t.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(),
+                                   decoders.Strip(" ", 1, 0)])
+    return specials(t, *[AddedToken(x, normalized=False) for x in ("<s>", "</s>")])
+
+
+def wordpiece():
+    t = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=50))
+    t.normalizer = normalizers.BertNormalizer()
+    t.pre_tokenizer = PT.BertPreTokenizer()
+    t.train_from_iterator(training_text(), trainers.WordPieceTrainer(
+        vocab_size=600, special_tokens=["[UNK]", "[CLS]", "[SEP]"], show_progress=False))
+    t.decoder = decoders.WordPiece()
+    t.post_processor = processors.BertProcessing(("[SEP]", t.token_to_id("[SEP]")), ("[CLS]", t.token_to_id("[CLS]")))
+    return specials(t, AddedToken("word", single_word=True), AddedToken("\u00e9", normalized=True))
+
+
+def wordpiece_cased():
+    t = wordpiece()
+    t.normalizer = normalizers.Sequence([normalizers.BertNormalizer(lowercase=False, handle_chinese_chars=False),
+                                         normalizers.NFKD(), normalizers.StripAccents()])
+    t.pre_tokenizer = PT.Sequence([PT.CharDelimiterSplit("_"), PT.Whitespace()])
+    t.decoder = decoders.WordPiece(prefix="##", cleanup=False)
+    return t
+
+
+def gemma():
+    """Spaces as a mark, words cut before them, runs of white space as added tokens of their own."""
+    vocab, merges = sentencepiece()
+    t = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    t.normalizer = normalizers.Replace(" ", "\u2581")
+    t.pre_tokenizer = split(" ", "merged_with_previous")
+    t.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
+    t.add_tokens([AddedToken(x, normalized=False) for x in ("\n\n", "\n\n\n", "  ", "   ", "\u2581\u2581", "<tag>")])
+    specials(t, *[AddedToken(x, normalized=False) for x in ("<unk>", "<s>", "</s>")])
+    t.post_processor = bos(t, "<s>")
+    return t
+
+
 FAMILIES = [gpt2, gpt2_prefix_space, llama3, qwen2, smollm, deepseek1, deepseek3, o200k, cl100k, small_alphabet, llama2,
-            mistral, no_fallback, behaviours, nfd]
+            mistral, no_fallback, behaviours, nfd, unigram, unigram_fallback, wordpiece, wordpiece_cased, gemma]
 TEXTS = 3000
-SWEEP = {"qwen2", "llama3", "o200k", "smollm", "nfd", "behaviours", "no_fallback", "deepseek3", "deepseek1"}
+SWEEP = {"qwen2", "llama3", "o200k", "smollm", "nfd", "behaviours", "no_fallback", "deepseek3", "deepseek1",
+         "unigram", "wordpiece", "wordpiece_cased"}
 
 
 def sweep_text(block):
