@@ -13,7 +13,7 @@ for file in CSupport/{reference,x86,arm,drivers,dispatch,threads}/*.c; do
   [ ! -e "$file" ] || "$clang" -c -O2 -DNDEBUG -I CSupport "$file" -o "$out/${file//\//_}.o"
 done
 common=(-O -parse-as-library -swift-version 6 -package-name qpeft -sanitize=fuzzer -I $out
-  -Xcc "-fmodule-map-file=$out/module.modulemap" -enable-upcoming-feature ExistentialAny
+  -Xcc "-fmodule-map-file=$out/module.modulemap" -Xcc "-fmodule-map-file=Sources/CZlib/module.modulemap" -enable-upcoming-feature ExistentialAny
   -enable-upcoming-feature InternalImportsByDefault -enable-upcoming-feature MemberImportVisibility)
 for room in QPEFTJSON QPEFTKernels QPEFTTensor QPEFTQuantization QPEFTFormats QPEFTText QPEFTAutodiff QPEFTLayers QPEFTModels \
   FuzzTargets; do
@@ -25,5 +25,5 @@ for room in QPEFTJSON QPEFTKernels QPEFTTensor QPEFTQuantization QPEFTFormats QP
   swiftc "${common[@]}" -wmo -module-name $room -emit-module -emit-module-path $out/$room.swiftmodule \
     -c $(find $folder -name '*.swift') -o $out/$room.o
 done
-swiftc "${common[@]}" -module-name Fuzz Fuzz/Main.swift $out/*.o -lopenblas -lm -o $out/qpeft-fuzz
+swiftc "${common[@]}" -module-name Fuzz Fuzz/Main.swift $out/*.o -lopenblas -lz -lm -o $out/qpeft-fuzz
 echo $out/qpeft-fuzz

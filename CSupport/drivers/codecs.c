@@ -79,8 +79,8 @@ static uint8_t dynamic_code(float x, float inverse, const float bounds[255]) {
   centre = (centre + centre) / 65535;
   centre = centre - 1;
   size_t low = 0;
-  for (size_t step = 128; step; step /= 2)
-    if (low + step <= 255 && bounds[low + step - 1] < centre) low += step;
+  // Without a branch, which would be guessed wrongly every other time; the steps sum up to 255.
+  for (size_t step = 128; step; step /= 2) low += step * (size_t)(bounds[low + step - 1] < centre);
   return (uint8_t)low;
 }
 

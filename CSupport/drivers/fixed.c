@@ -38,8 +38,8 @@ static void rows_task(void *context, size_t i, size_t worker) {
 }
 
 static int takes(const qp_kernel_set *set, const qp_matrix *w) {
-  return set->fixed_rows && w->storage == QP_Q4 && w->columns % QP_FIXED == 0 && w->block >= QP_FIXED &&
-         (w->absmax || (w->nested_block & (w->nested_block - 1)) == 0);
+  return set->fixed_rows && w->storage == QP_Q4 && qp_leaves_read(w) && w->columns % QP_FIXED == 0 &&
+         w->block >= QP_FIXED && (w->absmax || (w->nested_block & (w->nested_block - 1)) == 0);
 }
 
 void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, void *scratch) {
