@@ -66,7 +66,7 @@ let package = Package(
     room("QPEFTQuantization", ["QPEFTTensor", "QPEFTKernels"]),
     // Level 3
     room("QPEFTLayers", ["QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
-    room("QPEFTFormats", ["QPEFTJSON", "QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
+    room("QPEFTFormats", ["QPEFTJSON", "QPEFTText", "QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
     room("QPEFTText", ["QPEFTJSON", "CZlib"]),
     room("QPEFTHub", ["QPEFTFormats", "QPEFTJSON"]),
     // Level 4
@@ -86,13 +86,13 @@ let package = Package(
         "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTHub", "QPEFTFormats", "QPEFTQuantization",
         "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
       ]),
-    // All rooms, though it imports QPEFT alone: an incremental build follows direct dependencies.
+    // All rooms, though it imports QPEFT and JSON alone: an incremental build follows direct dependencies.
     room(
       "QPEFTCommands",
       [
         "QPEFT", "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTHub", "QPEFTFormats",
         "QPEFTQuantization", "QPEFTLayers", "QPEFTAutodiff", "QPEFTMeasurement", "QPEFTTensor",
-        "QPEFTKernels",
+        "QPEFTKernels", "QPEFTJSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     // Not named `qpeft`: beside `QPEFT` the two folders would be one where file names ignore case.
@@ -115,6 +115,15 @@ let package = Package(
       name: "FuzzTargets", dependencies: ["QPEFTModels", "QPEFTText", "QPEFTFormats", "QPEFTTensor", "QPEFTJSON"],
       path: "Fuzz/Targets", swiftSettings: swiftSettings),
 
+    // Measures memory of training on random weights of any size (Docs/MemoryModel.md).
+    .executableTarget(
+      name: "MemoryBenchmark",
+      dependencies: [
+        "QPEFTFormats", "QPEFTQuantization", "QPEFTKernels",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks/Memory", swiftSettings: swiftSettings),
+
     // Tests: one target per room, plus Acceptance (the built command, from outside).
     tests("QPEFTKernelsTests", ["QPEFTKernels"]),
     tests("QPEFTMeasurementTests", ["QPEFTMeasurement", "QPEFTKernels"]),
@@ -123,7 +132,9 @@ let package = Package(
     tests("QPEFTQuantizationTests", ["QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTLayersTests", ["QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTJSONTests", ["QPEFTJSON"]),
-    tests("QPEFTFormatsTests", ["QPEFTFormats", "QPEFTJSON", "QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
+    tests(
+      "QPEFTFormatsTests",
+      ["QPEFTFormats", "QPEFTText", "QPEFTJSON", "QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
     tests("QPEFTTextTests", ["QPEFTText", "QPEFTJSON"]),
     tests("QPEFTHubTests", ["QPEFTHub"]),
     tests(

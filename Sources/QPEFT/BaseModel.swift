@@ -1,6 +1,8 @@
 public import QPEFTAdapters
 public import QPEFTFormats
+internal import QPEFTLayers
 public import QPEFTModels
+internal import QPEFTTensor
 public import QPEFTText
 
 /// A model, opened: weights mapped, tokenizer read. Where everything begins.
@@ -20,11 +22,16 @@ public struct BaseModel {
   /// Sizes of the model.
   public let shape: ModelShape
 
+  /// Bytes of weights that are resident at most; nil: all that are used.
+  public let residentWeights: Int?
+
   /// Opens the model at `path`: a Hugging Face directory, quantized or not, a `.gguf` file, or either of these in the hub's
-  /// cache by the name `ORG/NAME` (`HubPull` puts it there). Checks that tokenizer and weights belong together.
+  /// cache by the name `ORG/NAME` (`HubPull` puts it there). Checks that tokenizer and weights belong together. With
+  /// `residentWeights`, weights are read from disk as their turn comes and dropped behind.
   /// - Throws: errors of files, checkpoint, architecture and tokenizer, each naming the thing.
-  public init(_ path: String) throws {
+  public init(_ path: String, residentWeights: Int? = nil) throws {
     self.path = path
+    self.residentWeights = residentWeights
     let source = try ModelSource(path: ModelLocation.path(of: path))
     self.source = source
     let model = try Models.open(config: source.configData, weights: source)
@@ -37,7 +44,7 @@ public struct BaseModel {
   /// The model as it is.
   public func withoutAdapter() throws -> AdaptedModel {
     AdaptedModel(
-      base: self, model: try Models.open(config: source.configData, weights: source), adapters: nil)
+      base: self, model: try open(), adapters: nil)
   }
 
   /// The model with fresh LoRA adapters, whose first values `seed` decides; they change nothing until they are trained.
@@ -45,8 +52,7 @@ public struct BaseModel {
     _ configuration: LoRAConfiguration = LoRAConfiguration(), seed: UInt64 = 0
   ) throws -> AdaptedModel {
     let adapters = try LoRAAdapters(configuration, seed: seed)
-    let model = try Models.open(
-      config: source.configData, weights: source, adapters: adapters.choice, modules: adapters.modules)
+    let model = try open(adapters.choice, adapters.modules)
     try adapters.checkTargets()
     return AdaptedModel(base: self, model: model, adapters: adapters, warnings: adapters.warnings)
   }
@@ -59,5 +65,18 @@ public struct BaseModel {
     try tuned.adapters?.load(saved.tensors)
     tuned.warnings += LoRAConfiguration.warnings(of: saved.config)
     return tuned
+  }
+
+  private func open(
+    _ choice: @escaping AdapterChoice = { _, _ in nil }, _ modules: @escaping ModuleChoice = { _, _ in nil }
+  ) throws -> any LanguageModel {
+    guard let limit = residentWeights else {
+      return try Models.open(config: source.configData, weights: source, adapters: choice, modules: modules)
+    }
+    let residency = WeightResidency(limit: limit)
+    let weights = StreamedWeights(source, residency)
+    let model = try Models.open(config: source.configData, weights: weights, adapters: choice, modules: modules)
+    try residency.check()
+    return model
   }
 }

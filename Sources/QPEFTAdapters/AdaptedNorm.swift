@@ -10,6 +10,7 @@ final class AdaptedNorm {
     var a, b: Int
     /// The account that the norms are charged to: a dry run makes its own.
     var ledger: ObjectIdentifier?
+    var refusedSteps: Int?
     var isPlanning: Bool
   }
 
@@ -19,7 +20,7 @@ final class AdaptedNorm {
   func callAsFunction(of weight: any FrozenMatrix, update: LoRA) -> Tensor {
     let key = Key(
       a: update.a.version, b: update.b.version, ledger: MemoryLedger.current.map(ObjectIdentifier.init),
-      isPlanning: Tensor.isPlanning)
+      refusedSteps: MemoryLedger.current?.refusedSteps, isPlanning: Tensor.isPlanning)
     if let kept, kept.key == key { return kept.norms }
     kept = nil
     let norms = Self.rows(of: weight, update: update)

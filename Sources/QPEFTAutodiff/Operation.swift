@@ -8,11 +8,21 @@ public protocol Operation {
   /// What is kept alive from forward to backward.
   associatedtype Saved
 
+  /// Whether running forward again costs next to nothing beside a matrix product, so that a block may forget the result and
+  /// compute it again in backward (`RecomputePolicy.keepProducts`). Operations that keep such a result for themselves keep a
+  /// `KeptTensor`. False unless the operation says otherwise.
+  var isCheap: Bool { get }
+
   /// The result, and what backward needs.
   func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved)
 
   /// Adds the gradients of the inputs, given the gradient of the output.
   func backward(_ gradient: Tensor, _ saved: Saved, into gradients: InputGradients)
+}
+
+extension Operation {
+  /// Not cheap.
+  public var isCheap: Bool { false }
 }
 
 /// Where an operation's backward puts the gradients of its inputs.

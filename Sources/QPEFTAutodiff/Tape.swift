@@ -11,6 +11,15 @@ public final class Tape {
   /// See `seed`.
   public let step: UInt32
 
+  /// Where blocks put their inputs under `RecomputePolicy.blockInputOnDisk`; without one they keep them in memory.
+  public var activationFile: ActivationFile?
+  /// Bytes of logits that `headCrossEntropy` holds at one time.
+  public var logitsByteCount = Tape.standardLogitsByteCount
+  /// The usual `logitsByteCount`.
+  public static let standardLogitsByteCount = 24 << 20
+
+  /// Whether results of cheap operations are computed again instead of kept.
+  var repeatsCheapOperations = false
   private var nodes: [any Node] = []
   var gradients: [Tensor?] = []
 
@@ -34,8 +43,12 @@ public final class Tape {
 
   /// Runs an operation and records it if the gradient of an input is wanted.
   public func apply<Op: Operation>(_ operation: Op, _ inputs: [Variable]) -> Variable {
-    let (output, saved) = operation.forward(inputs.map(\.value))
+    var (output, saved) = operation.forward(inputs.map(\.value))
     guard isRecording, inputs.contains(where: \.needsGradient) else { return Variable(output, on: self) }
+    if repeatsCheapOperations, operation.isCheap {
+      let inputs = inputs.map { KeptTensor($0.value) }
+      output.recomputation = Recomputation(output.shape) { operation.forward(inputs.map(\.tensor)).output }
+    }
     return Variable(output, self, append(Record(operation: operation, saved: saved, sources: inputs.map(\.source))))
   }
 

@@ -43,10 +43,16 @@ public struct QPEFTCommand: AsyncParsableCommand {
       } catch  where !isParserError(error) {
         Terminal.standard.endLiveLine()
         Terminal.printError(Failure(error).text)
-        exit(withError: ExitCode(1))
+        end(1)
       }
     } catch { exit(withError: error) }
-    exit(withError: nil)
+    end(0)
+  }
+
+  /// Ends the process at once: what libraries do at exit may wait for threads that will never get the memory they ask for.
+  private static func end(_ code: Int32) -> Never {
+    fflush(nil)
+    _exit(code)
   }
 
   /// Whether the parser knows what to say: requests for help, and arguments that make no sense once they are seen together.

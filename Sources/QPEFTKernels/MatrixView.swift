@@ -79,6 +79,22 @@ public struct MatrixView: @unchecked Sendable {
     self.init(matrix: matrix)
   }
 
+  /// Where numbers, codes and scales lie; tables of a few hundred bytes are left out.
+  package var regions: [UnsafeRawBufferPointer] {
+    let count = rows * columns
+    guard matrix.storage == QP_Q4 else {
+      let block = qp_block_of(matrix.storage)
+      return [UnsafeRawBufferPointer(start: matrix.values, count: count / block.count * block.bytes)]
+    }
+    let blocks = Self.blocks(count, matrix.block)
+    let codes = UnsafeRawBufferPointer(start: matrix.values, count: (count + 1) / 2)
+    if let absmax = matrix.absmax { return [codes, UnsafeRawBufferPointer(start: absmax, count: 4 * blocks)] }
+    return [
+      codes, UnsafeRawBufferPointer(start: matrix.absmax_codes, count: blocks),
+      UnsafeRawBufferPointer(start: matrix.nested_absmax, count: 4 * Self.blocks(blocks, matrix.nested_block)),
+    ]
+  }
+
   init(matrix: qp_matrix) { self.matrix = matrix }
 
   private init(

@@ -32,14 +32,14 @@ public protocol LanguageModel {
   var weightGroups: [WeightGroup] { get }
   /// Rows after the final norm: [n, hidden]. `head · rowᵀ` are the logits.
   ///
-  /// With `checkpointing`, every block keeps its input alone and runs again in backward.
-  func hidden(_ batch: TokenBatch, on tape: Tape, checkpointing: Bool, cache: KeyValueCache?) -> Variable
+  /// `recompute` says what every block keeps for backward.
+  func hidden(_ batch: TokenBatch, on tape: Tape, recompute: RecomputePlan, cache: KeyValueCache?) -> Variable
 }
 
 extension LanguageModel {
   /// Logits of chosen rows, without gradient: [rows, vocabulary].
   public func logits(_ batch: TokenBatch, cache: KeyValueCache? = nil, lastRowOnly: Bool = false) -> Tensor {
-    let rows = hidden(batch, on: Tape(isRecording: false), checkpointing: false, cache: cache).value
+    let rows = hidden(batch, on: Tape(isRecording: false), recompute: RecomputePlan(.keepAll), cache: cache).value
     cache?.advance(by: batch.count)
     return head.multiply(lastRowOnly ? rows.rows((batch.count - 1)..<batch.count) : rows)
   }

@@ -1,3 +1,5 @@
+package import QPEFTTensor
+
 /// Bytes in memory that never change, aligned to 64.
 ///
 /// `@unchecked Sendable`: written in `init` alone.
@@ -26,7 +28,20 @@ package final class OwnedBytes: @unchecked Sendable {
 }
 
 /// Several owners as one.
-package final class Owners: Sendable {
+package final class Owners: PageKeeper {
   private let all: [any AnyObject & Sendable]
   package init(_ all: [any AnyObject & Sendable]) { self.all = all }
+
+  // Each keeper leaves alone what is not in its file; several parts often lie in one file, which then does it once.
+  package func release(_ bytes: UnsafeRawBufferPointer) { files.forEach { $0.release(bytes) } }
+
+  package func prefetch(_ bytes: UnsafeRawBufferPointer) { files.forEach { $0.prefetch(bytes) } }
+
+  private var files: [any PageKeeper] {
+    var files: [any PageKeeper] = []
+    for keeper in all.lazy.compactMap({ $0 as? any PageKeeper }) where !files.contains(where: { $0 === keeper }) {
+      files.append(keeper)
+    }
+    return files
+  }
 }

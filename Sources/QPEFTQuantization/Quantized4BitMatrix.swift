@@ -17,7 +17,8 @@ public struct Quantized4BitMatrix: ViewedMatrix {
   public let view: MatrixView
   /// How it is stored.
   public let scheme: QuantizationScheme
-  private let owner: any AnyObject & Sendable
+  /// Keeps codes and scales alive.
+  public let owner: any AnyObject & Sendable
 
   /// A matrix over memory that `owner` keeps alive and nobody writes. Counts must fit (else it traps): codes
   /// `(rows * columns + 1) / 2` bytes, 16 levels, one scale for each block, 256 entries of the nested map.

@@ -7,7 +7,7 @@ public struct DenseMatrix: ViewedMatrix {
   /// Type of the stored numbers.
   public let elementType: ElementType
   /// Keeps the numbers alive.
-  private let owner: any AnyObject & Sendable
+  public let owner: any AnyObject & Sendable
 
   /// A matrix over `bytes`, which `owner` keeps alive and nobody writes; aligned to one number.
   package init(

@@ -20,6 +20,17 @@ public protocol FrozenMatrix: Sendable {
   func rows(_ ids: [Int32]) -> Tensor
   /// Bytes of workspace that a product with `n` rows takes for its duration.
   func workspaceByteCount(rows n: Int) -> Int
+  /// Lets the system drop the pages of a mapped file that hold the matrix; they come back from disk when used.
+  func release()
+  /// Lets the system read these pages in the background.
+  func prefetch()
+}
+
+extension FrozenMatrix {
+  /// Nothing: the matrix does not lie in a mapped file.
+  public func release() {}
+  /// Nothing: the matrix does not lie in a mapped file.
+  public func prefetch() {}
 }
 
 extension FrozenMatrix {
@@ -42,6 +53,8 @@ extension FrozenMatrix {
 public protocol ViewedMatrix: FrozenMatrix {
   /// Pointers that stay valid as long as the matrix lives.
   var view: MatrixView { get }
+  /// What keeps the memory behind `view` alive.
+  var owner: any AnyObject & Sendable { get }
 }
 
 extension ViewedMatrix {
@@ -49,4 +62,16 @@ extension ViewedMatrix {
   public var rows: Int { view.rows }
   /// Input features.
   public var columns: Int { view.columns }
+
+  /// Lets the system drop the pages behind the view, if they are mapped from a file.
+  public func release() {
+    guard let keeper = owner as? any PageKeeper else { return }
+    view.regions.forEach(keeper.release)
+  }
+
+  /// Lets the system read the pages behind the view ahead.
+  public func prefetch() {
+    guard let keeper = owner as? any PageKeeper else { return }
+    view.regions.forEach(keeper.prefetch)
+  }
 }

@@ -31,14 +31,4 @@ public final class MappedFile: @unchecked Sendable {
   deinit {
     if let address = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: address), bytes.count) }
   }
-
-  /// Tells the system that the pages of a range are not needed for now; they come back from disk when read.
-  public func release(_ range: Range<Int>) {
-    guard let address = bytes.baseAddress, range.lowerBound >= 0, range.upperBound <= bytes.count else { return }
-    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let first = (range.lowerBound + page - 1) / page * page
-    let last = range.upperBound / page * page
-    guard last > first else { return }
-    madvise(UnsafeMutableRawPointer(mutating: address + first), last - first, MADV_DONTNEED)
-  }
 }

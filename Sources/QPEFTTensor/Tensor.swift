@@ -10,9 +10,16 @@ public struct Tensor: Sendable {
   /// no memory. Writing a phantom does nothing, reading it traps. So a run's memory is known by running its own code.
   @TaskLocal public static var isPlanning = false
 
+  /// True while results are computed a second time for backward: what else is charged as activations is then recomputation.
+  @TaskLocal package static var isRecomputing = false
+
+  /// How these numbers can be had again from others that are kept anyway; nil: not, or it would take long.
+  package var recomputation: Recomputation?
+
   /// Memory of that shape with arbitrary contents, to be written in full.
   public init(uninitialized shape: Shape, in room: Room = .activations) {
     self.shape = shape
+    let room = room == .activations && Tensor.isRecomputing ? .recomputation : room
     storage = TensorStorage(count: shape.count, room: room, phantom: Tensor.isPlanning)
   }
 
@@ -67,7 +74,8 @@ public struct Tensor: Sendable {
     return withElements { $0[0] }
   }
 
-  /// True for a tensor of a dry run, which has no numbers.
+  /// True for a tensor of a dry run, which has no numbers, and for every tensor of a run that got no memory
+  /// (`MemoryLedger.refusal`): its step goes on as a dry run to its end and is then thrown away.
   public var isPhantom: Bool { storage.isPhantom }
 
   /// Reads the numbers in place.
@@ -86,6 +94,7 @@ public struct Tensor: Sendable {
     precondition(shape.count == count, "cannot see \(self.shape) as \(shape)")
     var tensor = self
     tensor.shape = shape
+    tensor.recomputation = nil
     return tensor
   }
 
@@ -100,6 +109,7 @@ public struct Tensor: Sendable {
   }
 
   private mutating func makeUnique() {
+    recomputation = nil
     guard !isKnownUniquelyReferenced(&storage) else { return }
     let copy = TensorStorage(count: count, room: storage.room, phantom: isPhantom)
     if !isPhantom { _ = copy.elements.update(fromContentsOf: storage.elements) }

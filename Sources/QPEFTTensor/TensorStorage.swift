@@ -5,47 +5,41 @@ final class TensorStorage: @unchecked Sendable {
   let count: Int
   let room: Room
   private let ledger: MemoryLedger?
-  /// Nil for a phantom: a tensor of a dry run, which has a size but no numbers.
-  private let memory: UnsafeMutableRawBufferPointer?
+  /// Of a large tensor with a ledger; nil where it was refused.
+  private let block: MemoryBlock?
+  /// Of any other tensor; nil for a phantom: a tensor of a dry run, which has a size but no numbers.
+  private let memory: UnsafeMutableRawPointer?
 
   init(count: Int, room: Room, phantom: Bool) {
     self.count = count
     self.room = room
     ledger = MemoryLedger.current
-    ledger?.charge(count * MemoryLayout<Float>.stride, to: room)
-    if phantom {
+    let byteCount = count * MemoryLayout<Float>.stride
+    let isLarge = byteCount >= BlockPool.smallest
+    let phantom = phantom || ledger?.hasRefused ?? false
+    ledger?.charge(byteCount, to: room, isPooled: isLarge)
+    block = isLarge ? ledger?.take(byteCount, isPhantom: phantom) : nil
+    if phantom || (isLarge && ledger != nil) {
       memory = nil
     } else {
-      let memory = Self.allocate(max(1, count) * MemoryLayout<Float>.stride, from: ledger)
-      memory.bindMemory(to: Float.self)
-      self.memory = memory
+      memory = .allocate(byteCount: max(4, byteCount), alignment: 64)
     }
+    (block?.address ?? memory)?.bindMemory(to: Float.self, capacity: count)
   }
 
   deinit {
-    ledger?.discharge(count * MemoryLayout<Float>.stride, from: room)
-    guard let memory else { return }
-    if let ledger, memory.count >= BlockPool.smallest {
-      ledger.put(MemoryBlock(bytes: memory))
-    } else {
-      memory.deallocate()
-    }
+    let byteCount = count * MemoryLayout<Float>.stride
+    ledger?.discharge(byteCount, from: room, isPooled: byteCount >= BlockPool.smallest)
+    if let block { ledger?.put(block) }
+    memory?.deallocate()
   }
 
-  private static func allocate(_ byteCount: Int, from ledger: MemoryLedger?) -> UnsafeMutableRawBufferPointer {
-    guard let ledger, byteCount >= BlockPool.smallest else {
-      return .allocate(byteCount: byteCount, alignment: 64)
-    }
-    guard let block = ledger.take(byteCount) else {
-      preconditionFailure("the system has no memory for a tensor of \(byteCount) bytes")
-    }
-    return block.bytes
-  }
+  private var address: UnsafeMutableRawPointer? { block?.address ?? memory }
 
-  var isPhantom: Bool { memory == nil }
+  var isPhantom: Bool { address == nil || ledger?.hasRefused ?? false }
 
   var elements: UnsafeMutableBufferPointer<Float> {
-    guard let memory else { preconditionFailure("a phantom tensor has no numbers") }
-    return UnsafeMutableBufferPointer(rebasing: memory.assumingMemoryBound(to: Float.self)[..<count])
+    guard let address else { preconditionFailure("a phantom tensor has no numbers") }
+    return UnsafeMutableBufferPointer(start: address.assumingMemoryBound(to: Float.self), count: count)
   }
 }

@@ -25,6 +25,14 @@ public final class Trainer {
   public package(set) var completedSteps = 0
   /// Changes the parameters.
   public package(set) var optimizer: any Optimizer
+  /// How steps are laid out in memory; chosen by `plan()`.
+  public internal(set) var layout: StepLayout
+  /// What is left of the choice for a run that goes on: how batches are split, which changes the last bits of sums.
+  package var keptLayout: StepLayout?
+  var isPrepared = false
+  var activationFile: ActivationFile?
+  /// Where the activation file is made, if `options` do not say; nil: where the system puts temporary files.
+  var scratchDirectory: String?
   private var sampler: BatchSampler
 
   /// A run that has not begun.
@@ -51,8 +59,10 @@ public final class Trainer {
       parts: rows.parts, batchSize: options.batchSize, batchesPerStep: options.gradientAccumulation, seed: options.seed,
       shuffles: options.shuffles, arrangement: options.arrangement
     ) { rows.length(at: $0) }
+    layout = StepLayout(recompute: RecomputePlan(options.checkpointing ?? .keepAll), rows: options.batchSize)
     ledger.charge(parameters.reduce(0) { $0 + $1.value.byteCount }, to: .adapters)
     MemoryLedger.$current.withValue(ledger) { self.optimizer.prepare(for: parameters) }
+    if let refusal = ledger.refusal { throw .memoryRefused(refusal, step: 0, lastSnapshot: nil) }
   }
 
   /// Optimizer steps of the first pass over the rows; the last one takes what is left. Other passes have as many, but for
@@ -75,18 +85,26 @@ public final class Trainer {
     options.learningRate * options.schedule.factor(step: step, warmup: options.warmupSteps, total: totalSteps)
   }
 
-  /// The batches of step number `step`, counted from 0: their gradients are summed for one update.
+  /// The batches of step number `step`, counted from 0: their gradients are summed for one update. `layout` says how many
+  /// rows a batch has.
   /// - Throws: `TrainingError.rowChanged` where a row can no longer be read.
   public func batches(ofStep step: Int) throws(TrainingError) -> [TokenBatch] {
     var batches: [TokenBatch] = []
-    for indices in sampler.batches(ofStep: step) { batches.append(TokenBatch(try rows.rows(indices))) }
+    for indices in rowIndices(ofStep: step) { batches.append(TokenBatch(try rows.rows(indices))) }
     return batches
   }
 
-  /// Does the next optimizer step.
-  /// - Throws: `TrainingError.notFinite` where loss or gradient is not a number; nothing is changed then.
+  /// The rows of each batch of step number `step`.
+  func rowIndices(ofStep step: Int, rowsOfBatch: Int? = nil) -> [[Int]] {
+    sampler.batches(ofStep: step, atOnce: rowsOfBatch ?? layout.rows)
+  }
+
+  /// Does the next optimizer step; the first one plans and reserves memory, unless that is done.
+  /// - Throws: `TrainingError.notFinite` where loss or gradient is not a number, `.memoryRefused` where memory does not suffice,
+  ///   and what `prepare()` throws; nothing is changed then.
   @discardableResult
   public func step() throws(TrainingError) -> StepMetrics {
+    if !isPrepared { try prepare() }
     let clock = ContinuousClock()
     let start = clock.now
     let step = completedSteps
@@ -105,8 +123,14 @@ public final class Trainer {
   private func update(
     _ batches: [TokenBatch], step: Int, learningRate: Double
   ) throws(TrainingError) -> (loss: Double, norm: Double) {
-    defer { for parameter in parameters { parameter.gradient = nil } }
-    let loss = MemoryLedger.$current.withValue(ledger) { addGradients(of: batches, step: step) }
+    defer {
+      for parameter in parameters { parameter.gradient = nil }
+      ledger.clearRefusal()
+    }
+    let loss = MemoryLedger.$current.withValue(ledger) {
+      addGradients(of: batches, step: step, layout, activationFile)
+    }
+    try checkMemory()
     guard loss.isFinite else { throw .notFinite(what: "loss", step: step + 1, lastSnapshot: nil) }
     let clipping = GradientClipping(parameters, limit: options.maximumGradientNorm)
     guard clipping.norm.isFinite else { throw .notFinite(what: "gradient", step: step + 1, lastSnapshot: nil) }
@@ -117,14 +141,17 @@ public final class Trainer {
   }
 
   /// Forward and backward of the batches of one step; returns their loss.
-  private func addGradients(of batches: [TokenBatch], step: Int) -> Double {
+  func addGradients(of batches: [TokenBatch], step: Int, _ layout: StepLayout, _ file: ActivationFile?) -> Double {
     let normalizer = Double(batches.reduce(0) { $0 + $1.trainedCount })
+    let passesOfBatch = (options.batchSize - 1) / layout.rows + 1
     var total = 0.0
     for (index, batch) in batches.enumerated() {
-      let pass = UInt32(truncatingIfNeeded: step * options.gradientAccumulation + index)
+      let pass = UInt32(truncatingIfNeeded: step * options.gradientAccumulation * passesOfBatch + index)
       let tape = Tape(seed: options.seed, step: pass)
-      let context = LossContext(tape: tape, normalizer: normalizer, checkpointing: options.checkpointing)
-      let value = loss(model, batch, context)
+      file?.reset()
+      tape.activationFile = file
+      tape.logitsByteCount = layout.logitsByteCount
+      let value = loss(model, batch, LossContext(tape: tape, normalizer: normalizer, recompute: layout.recompute))
       if !value.value.isPhantom {
         total += Double(value.value.scalar)
         guard total.isFinite else { return total }
@@ -132,67 +159,5 @@ public final class Trainer {
       tape.backward(from: value)
     }
     return total
-  }
-
-  /// Memory of the run at most: a dry run of the batches with the most tokens and with the most trained tokens.
-  public func plan() -> MemoryPlan {
-    let steps = options.shuffles ? totalSteps : min(totalSteps, stepsPerEpoch)
-    var longest: (indices: [Int], size: [Int]) = ([], [])
-    var mostTrained = longest
-    func consider(_ indices: [Int], _ size: [Int], _ best: inout (indices: [Int], size: [Int])) {
-      if best.size.lexicographicallyPrecedes(size) { best = (indices, size) }
-    }
-    for indices in (completedSteps..<max(steps, completedSteps + 1)).lazy.flatMap({ self.sampler.batches(ofStep: $0) })
-    {
-      let tokens = indices.reduce(0) { $0 + rows.length(at: $1) }
-      let trained = indices.reduce(0) { $0 + rows.trainedCount(at: $1) }
-      consider(indices, [tokens, trained], &longest)
-      consider(indices, [trained, tokens], &mostTrained)
-    }
-    var plans = Set([longest.indices, mostTrained.indices]).map { plan(batch: TokenBatch(sizesOf: rows, at: $0)) }
-    let evaluations = stride(from: 0, to: evaluationRows.count, by: options.batchSize).map {
-      Array($0..<min($0 + options.batchSize, evaluationRows.count))
-    }
-    func tokens(_ indices: [Int]) -> Int { indices.reduce(0) { $0 + evaluationRows.length(at: $1) } }
-    if let longest = evaluations.max(by: { tokens($0) < tokens($1) }) {
-      plans.append(planEvaluation(batch: TokenBatch(sizesOf: evaluationRows, at: longest)))
-    }
-    return plans.max { $0.peak < $1.peak } ?? plan(batch: TokenBatch())
-  }
-
-  private func planEvaluation(batch: TokenBatch) -> MemoryPlan {
-    let ledger = MemoryLedger()
-    MemoryLedger.$current.withValue(ledger) {
-      Tensor.$isPlanning.withValue(true) {
-        ledger.charge(parameters.reduce(0) { $0 + $1.value.byteCount }, to: .adapters)
-        var optimizer = self.optimizer
-        optimizer.prepare(for: parameters)
-        _ = loss(model, batch, LossContext(tape: Tape(isRecording: false), normalizer: 1, checkpointing: false))
-        withExtendedLifetime(optimizer) {}
-      }
-    }
-    return MemoryPlan(ledger, weights: weightBytes, tokens: batch.count, trainedTokens: batch.trainedCount)
-  }
-
-  private var weightBytes: Int { model.weightGroups.reduce(0) { $0 + $1.bytes } }
-
-  /// Memory of a step with this batch: its own code, on tensors without numbers.
-  public func plan(batch: TokenBatch) -> MemoryPlan {
-    let ledger = MemoryLedger()
-    let gradients = parameters.map(\.gradient)
-    MemoryLedger.$current.withValue(ledger) {
-      Tensor.$isPlanning.withValue(true) {
-        ledger.charge(parameters.reduce(0) { $0 + $1.value.byteCount }, to: .adapters)
-        var optimizer = self.optimizer
-        optimizer.prepare(for: parameters)
-        for parameter in parameters { parameter.gradient = nil }
-        let isAccumulated = sampler.batches(ofStep: 0).count > 1
-        _ = addGradients(of: isAccumulated ? [batch, batch] : [batch], step: 0)
-        withExtendedLifetime(optimizer) {}
-        for parameter in parameters { parameter.gradient = nil }
-      }
-    }
-    for (parameter, gradient) in zip(parameters, gradients) { parameter.gradient = gradient }
-    return MemoryPlan(ledger, weights: weightBytes, tokens: batch.count, trainedTokens: batch.trainedCount)
   }
 }

@@ -1,4 +1,5 @@
 public import Foundation
+public import QPEFTTensor
 
 /// A run that cannot start or go on.
 public enum TrainingError: Error, Equatable, CustomStringConvertible {
@@ -28,6 +29,13 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case snapshot(path: String, problem: String)
   /// A saved state of an optimizer that does not fit.
   case optimizerState(String)
+  /// Nothing that the planner may choose fits: bytes needed at least, the budget, and what would fit.
+  case doesNotFit(needed: Int, budget: Int, reliefs: [MemoryRelief])
+  /// Memory was refused in a step (0: before the first), because of the budget or by the system. Nothing is changed by that
+  /// step; `lastSnapshot` holds the state before it.
+  case memoryRefused(MemoryRefusal, step: Int, lastSnapshot: String?)
+  /// The file for activations cannot be made, written or read.
+  case activations(ActivationFileError)
   /// A file that cannot be written.
   case cannotWrite(path: String, reason: String)
 
@@ -63,6 +71,13 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
       return "\(snapshot) belongs to another run: \(list)"
     case .snapshot(let path, let problem): return "\(path): \(problem)"
     case .optimizerState(let problem): return "the saved state of the optimizer does not fit: \(problem)"
+    case .doesNotFit(let needed, let budget, _):
+      return "the run needs \(needed) bytes of memory at least, the budget is \(budget)"
+    case .memoryRefused(.limit(let asked, let held, let limit), let step, _):
+      return "step \(step) asks for \(asked) bytes above the \(held) that its tensors have; the budget allows \(limit)"
+    case .memoryRefused(.system(let asked), let step, _):
+      return "the system has no memory for the \(asked) bytes that step \(step) asks for"
+    case .activations(let error): return "\(error)"
     case .cannotWrite(let path, let reason): return "cannot write \(path): \(reason)"
     }
   }
@@ -84,6 +99,12 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .noSnapshot: return "start the run without resuming, or name the directory of the run that was interrupted"
     case .differs: return "repeat the settings, data and model of the first run, or start a new run elsewhere"
     case .snapshot, .optimizerState: return "remove that snapshot and resume from an earlier one"
+    case .doesNotFit(_, _, let reliefs):
+      return "what would fit: " + reliefs.map { "\($0)" }.joined(separator: "; or ")
+    case .memoryRefused(_, _, let snapshot):
+      return "allow more memory, or take shorter rows"
+        + (snapshot.map { "; the state before this step is in \($0)" } ?? "")
+    case .activations(let error): return error.remedy
     case .cannotWrite: return "free space on the disk or choose a directory that you may write to"
     }
   }

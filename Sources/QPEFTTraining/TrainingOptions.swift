@@ -1,3 +1,4 @@
+public import QPEFTAutodiff
 public import QPEFTText
 
 /// Settings of a training run; the one place for their defaults.
@@ -28,8 +29,12 @@ public struct TrainingOptions: Hashable, Sendable, Codable {
   public var shuffles = true
   /// How rows become batches: as they come, by length, or packed.
   public var arrangement = BatchSampler.Arrangement.rows
-  /// Whether blocks run again in backward: about a third slower, and a fraction of the memory.
-  public var checkpointing = true
+  /// What all blocks keep for backward; nil: the fastest exact policies that fit, which may differ from block to block.
+  public var checkpointing: RecomputePolicy?
+  /// Most resident bytes of the process; nil: what the machine has free, less a margin.
+  public var memoryBudget: Int?
+  /// Directory of the file that `RecomputePolicy.blockInputOnDisk` writes; nil: the output directory.
+  public var activationDirectory: String?
   /// Updates between evaluations, if there is evaluation data; nil: after every epoch and at the end.
   public var evaluationSteps: Int?
   /// Updates between snapshots; 0: none.
@@ -60,17 +65,21 @@ public struct TrainingOptions: Hashable, Sendable, Codable {
     try check(steps.map { $0 > 0 } ?? true, "steps", "\(steps ?? 0) is not positive")
     try check(epochs > 0, "epochs", "\(epochs) is not positive")
     try check(evaluationSteps.map { $0 > 0 } ?? true, "evaluation steps", "\(evaluationSteps ?? 0) is not positive")
+    try check(memoryBudget.map { $0 > 0 } ?? true, "memory budget", "\(memoryBudget ?? 0) is not positive")
     try check(saveSteps >= 0, "save steps", "\(saveSteps) is negative")
     try check(keptSnapshots > 0, "kept snapshots", "\(keptSnapshots) is not positive")
   }
 
   /// What decides the numbers of a run, by name. A resumed run has the same.
   var settings: [String: String] {
-    [
+    var settings = [
       "learning_rate": "\(learningRate)", "schedule": schedule.rawValue, "warmup_steps": "\(warmupSteps)",
       "max_grad_norm": "\(maximumGradientNorm)", "batch_size": "\(batchSize)",
       "gradient_accumulation": "\(gradientAccumulation)", "seed": "\(seed)", "shuffle": "\(shuffles)",
       "arrangement": "\(arrangement)",
     ]
+    // The policies that keep float32 give the same numbers; this one does not.
+    if checkpointing == .blockInputBF16 { settings["checkpointing"] = RecomputePolicy.blockInputBF16.rawValue }
+    return settings
   }
 }

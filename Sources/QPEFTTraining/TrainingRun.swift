@@ -41,8 +41,7 @@ public final class TrainingRun: AsyncSequence {
     case .start: return .started(try start())
     case .step: return .step(try step())
     case .evaluate:
-      let result = try Evaluation.run(
-        trainer.model, trainer.evaluationRows, batchSize: trainer.options.batchSize, loss: trainer.loss)
+      let result = try trainer.evaluate()
       return .evaluation(step: trainer.completedSteps, result)
     case .snapshot:
       guard let path = try saveSnapshot() else { return try self.next() }
@@ -61,13 +60,16 @@ public final class TrainingRun: AsyncSequence {
   }
 
   private func start() throws -> TrainingSummary {
-    let plan = trainer.plan()
+    // A run that does not fit leaves no directory behind; the file for activations needs one.
+    let plan = try trainer.plan()
     if let output {
       do {
         try FileManager.default.createDirectory(atPath: output.directory, withIntermediateDirectories: true)
       } catch { throw TrainingError.cannotWrite(path: output.directory, reason: Self.reason(error)) }
       metrics = try MetricsWriter(path: "\(output.directory)/metrics.jsonl", keeping: trainer.completedSteps)
+      trainer.scratchDirectory = output.directory
     }
+    try trainer.prepare(plan)
     work.append(trainer.completedSteps < trainer.totalSteps ? .step : .finish)
     return TrainingSummary(
       firstStep: trainer.completedSteps + 1, lastStep: trainer.totalSteps, stepsPerEpoch: trainer.stepsPerEpoch,
@@ -79,8 +81,13 @@ public final class TrainingRun: AsyncSequence {
   private func step() throws -> StepMetrics {
     let result: StepMetrics
     do { result = try trainer.step() } catch {
-      guard case .notFinite(let what, let step, _) = error else { throw error }
-      throw TrainingError.notFinite(what: what, step: step, lastSnapshot: try saveSnapshot())
+      switch error {
+      case .notFinite(let what, let step, _):
+        throw TrainingError.notFinite(what: what, step: step, lastSnapshot: try saveSnapshot())
+      case .memoryRefused(let refusal, let step, _):
+        throw TrainingError.memoryRefused(refusal, step: step, lastSnapshot: try saveSnapshot())
+      default: throw error
+      }
     }
     try metrics?.write(result)
     let done = trainer.completedSteps

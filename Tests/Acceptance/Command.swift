@@ -16,10 +16,12 @@ struct Command {
 
   /// Runs `qpeft` to its end; with `environment`, beside these variables.
   static func run(
-    _ arguments: [String], fileSizeLimit blocks: Int? = nil, input: String? = nil, environment: [String: String] = [:]
+    _ arguments: [String], fileSizeLimit blocks: Int? = nil, addressSpaceLimit bytes: Int? = nil, input: String? = nil,
+    environment: [String: String] = [:]
   ) throws -> Command {
     let process = Process()
-    let shell = blocks.map { "ulimit -f \($0); exec \"$0\" \"$@\"" }
+    let limits = [blocks.map { "ulimit -f \($0)" }, bytes.map { "ulimit -v \($0 >> 10)" }].compactMap { $0 }
+    let shell = limits.isEmpty ? nil : limits.joined(separator: "; ") + "; exec \"$0\" \"$@\""
     process.executableURL = URL(fileURLWithPath: shell == nil ? path : "/bin/bash")
     process.arguments = shell.map { ["-c", $0, path] + arguments } ?? arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }

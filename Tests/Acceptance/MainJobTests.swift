@@ -157,15 +157,6 @@ import Testing
     #expect((found["models"] as? [Any])?.count == 2)
   }
 
-  @Test func `rows as the model sees them`() throws {
-    let arguments = ["tokenize", "--model", try DemoModel.quantized(), "--data", DemoModel.requests + "/heldout.jsonl"]
-    let shown = try Command.succeed(arguments + ["--rows", "2"])
-    #expect(shown.contains("100 rows"))
-    #expect(shown.contains("[[{\"action\""), "\(shown)")
-    let report = try json(Command.succeed(arguments + ["--json"]))["report"] as? [String: Any]
-    #expect(report?["rows"] as? Int == 100)
-  }
-
   @Test func `a look at the data before training`() throws {
     let arguments = ["data", DemoModel.requests + "/heldout.jsonl", "--model", try DemoModel.quantized()]
     let shown = try Command.succeed(arguments + ["--show", "1", "--line", "7"])

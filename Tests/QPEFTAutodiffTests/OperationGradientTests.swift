@@ -98,7 +98,8 @@ struct OperationGradientTests {
       gradientError([random([5, 16], 1)]) { $0[0].headCrossEntropy(head, labels: labels, normalizer: 3) } < bound)
   }
 
-  @Test func `checkpoint gives the gradients of its body, parameters included`() {
+  @Test(arguments: RecomputePolicy.allCases.filter(\.isExact))
+  func `checkpoint gives the gradients of its body, parameters included`(policy: RecomputePolicy) {
     let weight = DenseMatrix(random([6, 6], 3))
     let parameter = Parameter("w", random([6], 4))
     func body(_ x: Variable) -> Variable {
@@ -112,7 +113,7 @@ struct OperationGradientTests {
       return (tape.backward(from: y, gradient: random([4, 6], 2), to: [x])[0], parameter.gradient)
     }
     let plain = gradients(body)
-    let replayed = gradients { $0.checkpointed(body) }
+    let replayed = gradients { $0.checkpointed(policy, body) }
     #expect(plain.0 != nil && plain.0 == replayed.0)
     #expect(plain.1 != nil && plain.1 == replayed.1)
   }

@@ -49,7 +49,7 @@ struct TapeTests {
         Tensor.$isPlanning.withValue(planning) {
           let tape = Tape()
           let x = tape.leaf(Tensor(repeating: 1, [32, 64]))
-          let y = x.checkpointed { $0.multiplied(by: weight).swiGLU(up: $0) + $0 }.rmsNorm(
+          let y = x.checkpointed(.blockInput) { $0.multiplied(by: weight).swiGLU(up: $0) + $0 }.rmsNorm(
             weight: Variable(Tensor(repeating: 1, [64]), on: tape), eps: 1e-5)
           let loss = y.headCrossEntropy(weight, labels: Array(repeating: 3, count: 32), normalizer: 32)
           tape.backward(from: loss)

@@ -36,10 +36,13 @@ import Testing
     ["evaluate", "--model", "m", "--adapter", "a", "--data", "a.jsonl", "--exact-match"],
     ["generate", "--model", "m", "--prompt", "p", "--temperature", "0.7", "--top-k", "5", "--top-p", "0.9"],
     ["generate", "--model", "m", "--chat", "--system", "s", "--seed", "3", "--max-tokens", "4"],
+    train + ["--checkpointing", "auto", "--memory-budget", "3GiB", "--resident-weights", "800 MB"],
+    train + ["--dry-run", "--json", "--checkpointing", "disk"],
     ["plan", "--model", "m", "--max-length", "100", "--json"], ["inspect", "m"], ["doctor", "--json"],
     ["pull", "org/name"], ["pull", "org/name@v1", "--include", "*.gguf", "*.json", "--json"],
     ["bench"], ["bench", "--quick", "--json", "--threads", "2"],
-    ["tokenize", "--model", "m", "--data", "d.jsonl", "--rows", "0", "--train-on", "all", "--max-length", "9"],
+    ["tokenize", "--model", "m", "--json"], ["tokenize", "--model", "m", "--decode", "--no-special-tokens"],
+    ["tokenize", "--model", "m", "--chat", "d.jsonl", "--train-on", "all", "--skip-bad"],
   ])
   func areUnderstood(arguments: [String]) throws { _ = try QPEFTCommand.parseAsRoot(arguments) }
 
@@ -58,6 +61,8 @@ import Testing
     train + ["--columns", "prompt"], train + ["--columns", "question=prompt"], train + ["--columns", "prompt=,"],
     ["data", "d"], ["data", "--model", "m"], ["data", "d", "--model", "m", "--show=-1"],
     ["data", "d", "--model", "m", "--line", "0"], ["data", "d", "--model", "m", "--batch-size", "0"],
+    train + ["--memory-budget", "3 apples"], train + ["--memory-budget", "0"], train + ["--resident-weights=-1GB"],
+    train + ["--json"],
     train + ["--save-steps=-1"], train + ["--seed=-1"],
     train + ["--bias", "some"], train + ["--use-dora", "--lora-bias"], train + ["--modules-to-save", ""],
     train + ["--rank-pattern", "q_proj"], train + ["--rank-pattern", "q_proj=0"], train + ["--rank-pattern", "=3"],
@@ -77,8 +82,10 @@ import Testing
     ["generate", "--model", "m", "--prompt", "p", "--top-p", "0"],
     ["generate", "--model", "m", "--prompt", "p", "--top-k=-1"],
     ["generate", "--model", "m", "--prompt", "p", "--max-tokens", "0"], ["inspect"], ["doctor", "--threads", "0"],
-    ["tokenize", "--model", "m", "--data", "d", "--rows=-1"], ["pull"], ["pull", "name"], ["pull", "../name"],
+    ["pull"], ["pull", "name"], ["pull", "../name"],
     ["bench", "--threads", "0"], ["bench", "m"],
+    ["tokenize"], ["tokenize", "--model", "m", "--chat", "d.jsonl", "--decode"],
+    ["tokenize", "--model", "m", "--chat", "d.jsonl", "--json"],
   ])
   func areRefused(arguments: [String]) {
     #expect(throws: (any Error).self) { try QPEFTCommand.parseAsRoot(arguments) }

@@ -41,7 +41,7 @@ struct GoldenLogitsTests {
     #expect(worst < 2e-4 * range, "worst difference \(worst) of a range of \(range)")
 
     let tape = Tape(isRecording: false)
-    let hidden = model.hidden(batch, on: tape, checkpointing: false, cache: nil)
+    let hidden = model.hidden(batch, on: tape, recompute: RecomputePlan(.keepAll), cache: nil)
     #expect(batch.trainedCount == golden.trained_tokens)
     let loss = hidden.headCrossEntropy(model.head, labels: batch.labels, normalizer: Double(batch.trainedCount))
     #expect(abs(Double(loss.value.scalar) - golden.loss) < 1e-4 * golden.loss)

@@ -68,7 +68,7 @@ struct RealModelTests {
     let tape = Tape(isRecording: false)
     var batch = TokenBatch()
     batch.append(ids: golden.input_ids, isTrained: Array(repeating: true, count: golden.input_ids.count))
-    let hidden = model.hidden(batch, on: tape, checkpointing: false, cache: nil)
+    let hidden = model.hidden(batch, on: tape, recompute: RecomputePlan(.keepAll), cache: nil)
     let loss = hidden.headCrossEntropy(model.head, labels: batch.labels, normalizer: Double(batch.trainedCount))
     #expect(abs(Double(loss.value.scalar) - golden.loss) < 2e-4 * golden.loss)
   }

@@ -59,7 +59,7 @@ import Testing
 
     func trainer(checkpointing: Bool = true) throws -> Trainer {
       var options = settings.options
-      options.checkpointing = checkpointing
+      options.checkpointing = checkpointing ? .blockInput : .keepAll
       return try Trainer(model: model, parameters: adapters.parameters, rows: rows(), options: options)
     }
   }
@@ -78,7 +78,9 @@ import Testing
     let expected = try golden.tensors()
     let batch = try golden.trainer().batches(ofStep: 0)[0]
     let tape = Tape()
-    let context = LossContext(tape: tape, normalizer: Double(batch.trainedCount), checkpointing: checkpointing)
+    let context = LossContext(
+      tape: tape, normalizer: Double(batch.trainedCount),
+      recompute: RecomputePlan(checkpointing ? .blockInput : .keepAll))
     tape.backward(from: CrossEntropyLoss()(golden.model, batch, context))
     #expect(
       Set(golden.adapters.parameters.map { "grad." + $0.name }) == Set(expected.keys.filter { $0.hasPrefix("grad") }))
@@ -256,7 +258,8 @@ import Testing
     let ledger = MemoryLedger()
     return MemoryLedger.$current.withValue(ledger) {
       let tape = Tape()
-      let hidden = model.hidden(batch, on: tape, checkpointing: checkpointing, cache: nil)
+      let hidden = model.hidden(
+        batch, on: tape, recompute: RecomputePlan(checkpointing ? .blockInput : .keepAll), cache: nil)
       let bytes = ledger[.activations].current
       withExtendedLifetime((tape, hidden)) {}
       return (bytes, batch.count)
@@ -286,7 +289,8 @@ import Testing
       let batch = TokenBatch(TinyRun.rows(2))
       let tape = Tape()
       tape.backward(
-        from: CrossEntropyLoss()(model, batch, LossContext(tape: tape, normalizer: 20, checkpointing: true)))
+        from: CrossEntropyLoss()(
+          model, batch, LossContext(tape: tape, normalizer: 20, recompute: RecomputePlan(.blockInput))))
       return Dictionary(uniqueKeysWithValues: adapters.parameters.compactMap { p in p.gradient.map { (p.name, $0) } })
     }
     let all = try gradients(nil)

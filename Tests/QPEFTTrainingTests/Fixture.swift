@@ -47,10 +47,10 @@ struct TinyRun {
     self.adapters = adapters
   }
 
-  /// Rows of different lengths, the first few tokens of each untrained.
-  static func rows(_ count: Int, seed: UInt64 = 1, vocabulary: Int = 200) -> [TrainingRow] {
+  /// Rows of different lengths, from `shortest` tokens on, the first few tokens of each untrained.
+  static func rows(_ count: Int, shortest: Int = 9, seed: UInt64 = 1, vocabulary: Int = 200) -> [TrainingRow] {
     (0..<count).map { index in
-      let length = 9 + (index * 7 + Int(seed)) % 14
+      let length = shortest + (index * 7 + Int(seed)) % 14
       let numbers = Tensor.uniform([length], key: RandomKey(seed: seed, step: UInt32(index))).elements
       return TrainingRow(
         ids: numbers.map { Int32($0 * Float(vocabulary)) }, isTrained: (0..<length).map { $0 >= 3 + index % 3 })

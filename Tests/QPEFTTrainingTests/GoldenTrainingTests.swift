@@ -26,7 +26,7 @@ import Testing
       options.batchSize = batch_size
       options.steps = steps
       options.shuffles = false
-      options.checkpointing = false
+      options.checkpointing = .keepAll
       return options
     }
   }
@@ -58,7 +58,8 @@ import Testing
       let batch = try trainer.batches(ofStep: 0)[0]
       let tape = Tape()
       let context = LossContext(
-        tape: tape, normalizer: Double(batch.trainedCount), checkpointing: checkpointing)
+        tape: tape, normalizer: Double(batch.trainedCount),
+        recompute: RecomputePlan(checkpointing ? .blockInput : .keepAll))
       tape.backward(from: CrossEntropyLoss()(run.model, batch, context))
       for parameter in run.adapters.parameters {
         let expected = try #require(gradients["grad." + parameter.name])

@@ -47,7 +47,8 @@ struct RealTrainingTests {
     func gradients() throws -> (loss: Double, of: [String: Tensor]) {
       let batch = try trainer.batches(ofStep: 0)[0]
       let tape = Tape()
-      let context = LossContext(tape: tape, normalizer: Double(batch.trainedCount), checkpointing: true)
+      let context = LossContext(
+        tape: tape, normalizer: Double(batch.trainedCount), recompute: RecomputePlan(.blockInput))
       let loss = CrossEntropyLoss()(model, batch, context)
       tape.backward(from: loss)
       var result: [String: Tensor] = [:]

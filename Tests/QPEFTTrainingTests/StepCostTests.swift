@@ -13,8 +13,8 @@ import Testing
 
   @Test(
     "a step makes as many tensors, of as many bytes, as it always did",
-    arguments: [(true, [173, 356_720]), (false, [121, 254_480])])
-  func step(checkpointing: Bool, expected: [Int]) throws {
+    arguments: [(RecomputePolicy.blockInput, [181, 377_320]), (.keepAll, [121, 254_480])])
+  func step(checkpointing: RecomputePolicy, expected: [Int]) throws {
     let run = try TinyRun("tied-f32-nf4dq")
     let trainer = try Trainer(
       model: run.model, parameters: run.adapters.parameters, rows: TinyRun.rows(1),
@@ -29,10 +29,10 @@ import Testing
   @Test(
     "SmolLM2-135M needs as much at 1 x 512 tokens as it always did, by room",
     arguments: [
-      (true, [19_537_920, 54_122_500, 29_638_660, 39_075_840]),
-      (false, [19_537_920, 528_959_236, 29_638_660, 39_075_840]),
+      (RecomputePolicy.blockInput, [19_537_920, 47_185_920, 29_638_660, 39_075_840]),
+      (.keepAll, [19_537_920, 528_959_236, 29_638_660, 39_075_840]),
     ])
-  func plan(checkpointing: Bool, expected: [Int]) throws {
+  func plan(checkpointing: RecomputePolicy, expected: [Int]) throws {
     let plan = try Tensor.$isPlanning.withValue(true) {
       let adapters = try LoRAAdapters(LoRAConfiguration())
       let model = try Llama(PhantomWeights.smolLM2, weights: PhantomWeights(), adapters: adapters.choice)

@@ -62,8 +62,8 @@ import Testing
     #expect(try trainer.batches(ofStep: 0) != trainer.batches(ofStep: 3))
   }
 
-  @Test(arguments: [true, false])
-  func `resuming continues bit for bit`(checkpointing: Bool) throws {
+  @Test(arguments: [RecomputePolicy.keepAll, .blockInput, .blockInputOnDisk])
+  func `resuming continues bit for bit`(checkpointing: RecomputePolicy) throws {
     let rows = TinyRun.rows(7)
     let options = Self.options {
       $0.gradientAccumulation = 2
@@ -152,41 +152,6 @@ import Testing
     }
     #expect(bits[0] == bits[1])
     #expect(bits[0] == bits[2])
-  }
-
-  @Test(arguments: [true, false], [1, 2])
-  func `planned memory is the memory that a run takes`(checkpointing: Bool, accumulation: Int) throws {
-    let run = try TinyRun(dropout: 0.1)
-    let trainer = try Trainer(
-      model: run.model, parameters: run.adapters.parameters, rows: TinyRun.rows(8),
-      options: Self.options {
-        $0.checkpointing = checkpointing
-        $0.gradientAccumulation = accumulation
-      })
-    let before = run.bits
-    let plan = trainer.plan()
-    #expect(run.bits == before)
-    for _ in 0..<trainer.totalSteps { try trainer.step() }
-    #expect(trainer.ledger.total.peak == plan.peak)
-    #expect(trainer.ledger[.activations].peak <= plan.activations)
-    #expect(trainer.ledger[.optimizer].current == plan.optimizer)
-    #expect(trainer.ledger[.gradients].current == 0)
-    #expect(plan.peak > 0 && plan.weights > 0)
-  }
-
-  @Test func `recomputation changes nothing but memory`() throws {
-    func train(_ checkpointing: Bool) throws -> ([UInt32], Int) {
-      let run = try TinyRun(dropout: 0.2)
-      let trainer = try Trainer(
-        model: run.model, parameters: run.adapters.parameters, rows: TinyRun.rows(8),
-        options: Self.options { $0.checkpointing = checkpointing })
-      for _ in 0..<3 { try trainer.step() }
-      return (run.bits, trainer.ledger.total.peak)
-    }
-    let (kept, keptPeak) = try train(false)
-    let (recomputed, recomputedPeak) = try train(true)
-    #expect(kept == recomputed)
-    #expect(recomputedPeak < keptPeak)
   }
 
   @Test func `a loss that is no number stops the run and keeps the state before it`() async throws {

@@ -18,9 +18,9 @@ let rooms = Room.allCases.map {
 let benchmarks: @Sendable () -> Void = {
   let environment = ProcessInfo.processInfo.environment["QPEFT_BENCH_MODELS"] ?? ""
   for directory in environment.split(separator: ":").map(String.init) {
-    for checkpointing in [true, false] {
+    for checkpointing in [RecomputePolicy.blockInput, .keepAll] {
       Benchmark(
-        "\(URL(fileURLWithPath: directory).lastPathComponent), recomputation \(checkpointing ? "on" : "off")",
+        "\(URL(fileURLWithPath: directory).lastPathComponent), checkpointing \(checkpointing.rawValue)",
         configuration: .init(
           metrics: [speed, first, resident] + rooms.map(\.1), warmupIterations: 0, maxDuration: .seconds(60),
           maxIterations: 5)
@@ -42,7 +42,7 @@ let benchmarks: @Sendable () -> Void = {
 }
 
 enum Steps {
-  static func trainer(_ directory: String, checkpointing: Bool) throws -> Trainer {
+  static func trainer(_ directory: String, checkpointing: RecomputePolicy) throws -> Trainer {
     let model = try BaseModel(directory).attach(LoRAConfiguration())
     var options = TrainingOptions()
     options.steps = 1000

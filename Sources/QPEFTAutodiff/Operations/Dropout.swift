@@ -5,6 +5,7 @@ internal import QPEFTTensor
 struct Dropout: Operation {
   let p: Float
   let key: RandomKey
+  var isCheap: Bool { true }
 
   func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Void) { (drop(inputs[0]), ()) }
 

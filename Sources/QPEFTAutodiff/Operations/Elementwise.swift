@@ -33,16 +33,16 @@ struct Scaling: Operation {
 
 /// `x · Wᵀ` with a trained `W`; keeps both. Shapes: `x` [n, k], `W` [m, k], result [n, m].
 struct Product: Operation {
-  func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: [Tensor]) {
-    (inputs[0].timesTransposed(inputs[1]), inputs)
+  func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: [KeptTensor]) {
+    (inputs[0].timesTransposed(inputs[1]), inputs.map(KeptTensor.init))
   }
 
-  func backward(_ gradient: Tensor, _ saved: [Tensor], into gradients: InputGradients) {
+  func backward(_ gradient: Tensor, _ saved: [KeptTensor], into gradients: InputGradients) {
     gradients.write(0, saved[0].shape) { dx, accumulate in
-      dx.addProduct(gradient, saved[1], accumulate: accumulate)
+      dx.addProduct(gradient, saved[1].tensor, accumulate: accumulate)
     }
     gradients.write(1, saved[1].shape) { dw, accumulate in
-      dw.addProduct(gradient, transposeA: true, saved[0], accumulate: accumulate)
+      dw.addProduct(gradient, transposeA: true, saved[0].tensor, accumulate: accumulate)
     }
   }
 }

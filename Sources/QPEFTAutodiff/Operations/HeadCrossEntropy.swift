@@ -12,6 +12,8 @@ struct HeadCrossEntropy: Operation {
   let labels: [Int32]
   let normalizer: Double
   let wantsGradient: Bool
+  /// Bytes of logits held at one time.
+  let logitsByteCount: Int
 
   /// Gradient of the labelled rows, where these rows lie, and the gradient of a trained head.
   struct Saved {
@@ -20,9 +22,6 @@ struct HeadCrossEntropy: Operation {
     let rows: [Int32]
     let shape: Shape
   }
-
-  /// Bytes of logits held at one time.
-  private static let chunkByteCount = 24 << 20
 
   /// Inputs: `h`, and `W` where it is trained.
   func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
@@ -34,7 +33,7 @@ struct HeadCrossEntropy: Operation {
     let trainsHead = wantsGradient && inputs.count > 1
     var headGradient = trainsHead ? Tensor.zeros([head.rows, width], in: .gradients) : nil
     var total = 0.0
-    let chunk = max(1, min(rows.count, Self.chunkByteCount / (head.rows * MemoryLayout<Float>.stride)))
+    let chunk = max(1, min(rows.count, logitsByteCount / (head.rows * MemoryLayout<Float>.stride)))
     for start in stride(from: 0, to: rows.count, by: chunk) {
       let part = rows[start..<min(start + chunk, rows.count)]
       let hidden = h.gatherRows(part)
@@ -124,7 +123,8 @@ extension Variable {
     return tape.apply(
       HeadCrossEntropy(
         head: head, labels: labels, normalizer: normalizer,
-        wantsGradient: tape.isRecording && inputs.contains(where: \.needsGradient)),
+        wantsGradient: tape.isRecording && inputs.contains(where: \.needsGradient),
+        logitsByteCount: tape.logitsByteCount),
       inputs)
   }
 }

@@ -3,7 +3,7 @@ public import QPEFTTensor
 /// `y = x · Wᵀ + bias + scale · (z · Aᵀ) · Bᵀ` with a frozen `W`; `z` is `x`, or `x` after dropout.
 ///
 /// - Shapes: `x`, `z` [n, columns], `A` [rank, columns], `B` [rows, rank], `y` [n, rows].
-/// - Memory: keeps `z` (shared, not copied) and `z · Aᵀ`, n · rank floats.
+/// - Memory: keeps `z` (shared, not copied; or how to compute it again) and `z · Aᵀ`, n · rank floats.
 /// - Source: Hu et al. 2021, arXiv:2106.09685, section 4.1.
 struct LowRankLinear: Operation {
   let weight: any FrozenMatrix
@@ -11,7 +11,8 @@ struct LowRankLinear: Operation {
   let scale: Float
 
   struct Saved {
-    let z, a, b, hidden: Tensor
+    let z: KeptTensor
+    let a, b, hidden: Tensor
   }
 
   /// Inputs: `x, z, A, B`.
@@ -20,7 +21,7 @@ struct LowRankLinear: Operation {
     var y = weight.product(x, bias: bias)
     let hidden = z.timesTransposed(a)
     y.addProduct(hidden, b, transposeB: true, scale: scale)
-    return (y, Saved(z: z, a: a, b: b, hidden: hidden))
+    return (y, Saved(z: KeptTensor(z), a: a, b: b, hidden: hidden))
   }
 
   func backward(_ gradient: Tensor, _ saved: Saved, into gradients: InputGradients) {
@@ -33,7 +34,7 @@ struct LowRankLinear: Operation {
     var hidden = Tensor(uninitialized: saved.hidden.shape, in: .gradients)
     hidden.addProduct(gradient, saved.b, scale: scale, accumulate: false)
     gradients.write(2, saved.a.shape) { da, accumulate in
-      da.addProduct(hidden, transposeA: true, saved.z, accumulate: accumulate)
+      da.addProduct(hidden, transposeA: true, saved.z.tensor, accumulate: accumulate)
     }
     gradients.write(1, saved.z.shape) { dz, accumulate in dz.addProduct(hidden, saved.a, accumulate: accumulate) }
   }

@@ -8,6 +8,7 @@ internal import QPEFTTensor
 /// - Source: Zhang and Sennrich 2019, arXiv:1910.07467; `LlamaRMSNorm` of transformers.
 struct RMSNormalization: Operation {
   let eps: Float
+  var isCheap: Bool { true }
 
   struct Saved {
     let x, weight, inverseRMS: Tensor

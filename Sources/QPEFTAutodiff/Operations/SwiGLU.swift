@@ -5,6 +5,8 @@ internal import QPEFTTensor
 ///
 /// - Source: Shazeer 2020, arXiv:2002.05202.
 struct GatedUnit: Operation {
+  var isCheap: Bool { true }
+
   struct Saved {
     let gate, up: Tensor
   }

@@ -19,6 +19,7 @@ struct Train: AsyncParsableCommand {
           --layers 8 --use-dora --rank-pattern down_proj=32 --optimizer adamw-8bit
         qpeft train --model smol-nf4 --data chats.jsonl --data old.csv.gz:0.3 \\
           --output adapter --eval-split 0.05 --packing
+        qpeft train ... --output adapter --memory-budget 2GiB
         qpeft train ... --output adapter --resume
       """)
 
@@ -32,19 +33,33 @@ struct Train: AsyncParsableCommand {
   @OptionGroup(title: "Rows") var rows: RowArguments
   @OptionGroup(title: "Adapter") var adapter: AdapterArguments
   @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
+  @OptionGroup(title: "Memory") var memory: MemoryArguments
   @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Go on from the newest snapshot in the output directory.")
   var resume = false
 
+  @Flag(help: "Print the memory plan and stop: nothing is written.")
+  var dryRun = false
+
+  @Flag(help: "With --dry-run: print the plan as JSON.")
+  var json = false
+
+  func validate() throws { if json && !dryRun { throw ValidationError("--json goes with --dry-run.") } }
+
   func run() async throws {
     threads.apply()
-    let options = optimization.options(maxLength: rows.maxLength)
-    let base = try BaseModel(model)
+    var options = optimization.options(maxLength: rows.maxLength)
+    memory.apply(to: &options)
+    let base = try BaseModel(model, residentWeights: memory.residentWeights?.bytes)
     let tuned = try makeAdapter(base)
-    let report = TrainingReport(terminal: .standard, options: options)
+    let report = TrainingReport(terminal: json ? .error : .standard, options: options)
     report.found(base, tuned)
     let loaded = try data.load(base, rows.options, seed: optimization.seed, report)
+    if dryRun {
+      let trainer = try tuned.trainer(on: loaded.training, evaluation: loaded.evaluation, options: options)
+      return try PlanReport.show(try trainer.plan(), on: .standard, asJSON: json)
+    }
     // Only from here on there is something to end in good order.
     Interruption.listen()
     let run = try tuned.train(

@@ -1,9 +1,6 @@
 internal import ArgumentParser
 internal import QPEFT
 
-/// A switch with a word.
-enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
-
 /// Steps, rates, batches.
 struct OptimizationArguments: ParsableArguments {
   private static let defaults = TrainingOptions()
@@ -49,9 +46,6 @@ struct OptimizationArguments: ParsableArguments {
   @Flag(help: "Put rows of similar length into a batch.")
   var groupByLength = false
 
-  @Option(help: "Compute blocks again in backward instead of keeping their results: slower, far less memory.")
-  var checkpointing = Switch.on
-
   @Option(help: "Steps between evaluations. (default: after each epoch and at the end)")
   var evalSteps: Int?
 
@@ -83,7 +77,6 @@ struct OptimizationArguments: ParsableArguments {
     options.epochs = epochs ?? 1
     options.seed = seed
     options.shuffles = !noShuffle
-    options.checkpointing = checkpointing == .on
     options.evaluationSteps = evalSteps
     options.saveSteps = saveSteps
     return options

@@ -25,8 +25,11 @@ final class Terminal: Sendable {
   }
 
   /// Writes text as it is.
-  func write(_ text: String) {
-    var rest = ArraySlice(text.utf8)
+  func write(_ text: String) { write(Array(text.utf8)) }
+
+  /// Writes bytes as they are.
+  func write(_ bytes: [UInt8]) {
+    var rest = bytes[...]
     while !rest.isEmpty {
       let written = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
       if written < 0 && errno == EINTR { continue }

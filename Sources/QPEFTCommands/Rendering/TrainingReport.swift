@@ -74,11 +74,7 @@ final class TrainingReport {
     firstStep = summary.firstStep
     lastStep = summary.lastStep
     terminal.line("memory    \(Self.words(summary.plan))")
-    if let available = ProcessMemory.available, summary.plan.peak > available {
-      terminal.line(
-        "warning   only \(Format.bytes(available)) are free: expect swapping; "
-          + "lower --batch-size or --max-length, or leave --checkpointing on")
-    }
+    terminal.line("layout    \(PlanReport.words(summary.plan.layout))")
     let batch =
       options.gradientAccumulation > 1
       ? "\(options.gradientAccumulation) batches of \(options.batchSize)" : "\(options.batchSize)"
@@ -93,9 +89,9 @@ final class TrainingReport {
 
   /// A plan in a line.
   static func words(_ plan: MemoryPlan) -> String {
-    "planned \(Format.bytes(plan.peak)) (adapters \(Format.bytes(plan.adapters)), optimizer \(Format.bytes(plan.optimizer)), "
-      + "gradients \(Format.bytes(plan.gradients)), activations \(Format.bytes(plan.activations)), workspace "
-      + "\(Format.bytes(plan.workspace))) and \(Format.bytes(plan.weights)) of mapped weights"
+    "planned \(Format.bytes(plan.resident)) resident: weights \(Format.bytes(plan.residentWeights)), tensors "
+      + "\(Format.bytes(plan.tensors)), data \(Format.bytes(plan.data)), process \(Format.bytes(plan.process))"
+      + (plan.budget.map { "; budget \(Format.bytes($0))" } ?? "")
   }
 
   private func show(_ metrics: StepMetrics) {

@@ -57,14 +57,17 @@ public struct Llama: LanguageModel {
   }
 
   /// Rows after the final norm: [n, hidden].
-  public func hidden(_ batch: TokenBatch, on tape: Tape, checkpointing: Bool, cache: KeyValueCache?) -> Variable {
+  public func hidden(_ batch: TokenBatch, on tape: Tape, recompute: RecomputePlan, cache: KeyValueCache?) -> Variable {
     let pass = ForwardPass(
       rotation: rotary.table(positions: batch.positions), segments: batch.segments, cache: cache)
     var x = tape.rows(batch.ids, of: embedding)
-    for block in blocks {
+    // Pages of the few rows above; as the head, the matrix is needed whole and soon.
+    if !configuration.tiesHead { embedding.release() }
+    for (index, block) in blocks.enumerated() {
       // Below the first trained block nobody wants a gradient, so nothing is kept.
-      let isRecomputed = checkpointing && (x.needsGradient || block.isTrained)
-      x = isRecomputed ? x.checkpointed { block($0, pass) } : block(x, pass)
+      let isRecorded = x.needsGradient || block.isTrained
+      let policy = isRecorded ? recompute.policy(ofBlock: index, of: blocks.count) : .keepAll
+      x = x.checkpointed(policy) { block($0, pass) }
     }
     return norm(x)
   }

@@ -14,7 +14,7 @@ public struct GenerationOptions: Hashable, Sendable, Codable {
   public var topP: Float = 1
   /// The same seed gives the same text.
   public var seed: UInt64 = 0
-  /// How products of a single token are computed. In fixed point the likeliest token is another one in less than 1 of 500 places.
+  /// How products of a single token are computed. Fixed point is faster and may, rarely, choose another token.
   public var arithmetic = ProductArithmetic.fixedPoint
   /// Tokens that end the text; they are not part of it.
   public var stopTokens: Set<Int32> = []

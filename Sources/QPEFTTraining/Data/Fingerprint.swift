@@ -36,6 +36,7 @@ public struct Fingerprint: Hashable, Sendable, CustomStringConvertible {
 
   private mutating func combine(_ matrix: any FrozenMatrix) {
     matrix.rows([Int32(matrix.rows / 2)]).withElements { $0.forEach { combine(UInt64($0.bitPattern)) } }
+    matrix.release()
   }
 
   private mutating func combine(_ value: UInt64) {

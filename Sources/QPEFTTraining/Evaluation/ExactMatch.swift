@@ -118,7 +118,7 @@ public enum ExactMatch {
       places.append(start..<(start + question.answer.count))
       batch.append(ids: ids, isTrained: Array(repeating: false, count: ids.count))
     }
-    let hidden = model.hidden(batch, on: Tape(isRecording: false), checkpointing: false, cache: nil).value
+    let hidden = model.hidden(batch, on: Tape(isRecording: false), recompute: RecomputePlan(.keepAll), cache: nil).value
     return places.map { rows in
       let logits = model.head.multiply(hidden.rows(rows))
       let width = model.head.rows

@@ -9,14 +9,14 @@ public struct LossContext {
   /// Trained tokens of the whole optimizer step (in evaluation: 1). A loss that is a sum over tokens divides by it, so that
   /// accumulated batches weigh as one large batch.
   public let normalizer: Double
-  /// Whether blocks run again in backward instead of keeping what they computed.
-  public let checkpointing: Bool
+  /// What blocks keep for backward instead of computing it again.
+  public let recompute: RecomputePlan
 
-  /// A context of a tape, a normalizer, and whether blocks are checkpointed.
-  public init(tape: Tape, normalizer: Double, checkpointing: Bool) {
+  /// A context of a tape, a normalizer, and what blocks keep.
+  public init(tape: Tape, normalizer: Double, recompute: RecomputePlan = RecomputePlan(.keepAll)) {
     self.tape = tape
     self.normalizer = normalizer
-    self.checkpointing = checkpointing
+    self.recompute = recompute
   }
 }
 
@@ -35,7 +35,7 @@ public struct CrossEntropyLoss: TrainingLoss {
 
   /// Sum over the batch's labelled rows, divided by the step's trained tokens.
   public func callAsFunction(_ model: any LanguageModel, _ batch: TokenBatch, _ context: LossContext) -> Variable {
-    model.hidden(batch, on: context.tape, checkpointing: context.checkpointing, cache: nil)
+    model.hidden(batch, on: context.tape, recompute: context.recompute, cache: nil)
       .headCrossEntropy(model.head, labels: batch.labels, normalizer: context.normalizer)
   }
 }

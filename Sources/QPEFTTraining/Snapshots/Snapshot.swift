@@ -53,5 +53,8 @@ enum Snapshot {
     }
     for parameter in trainer.parameters { if let value = adapter[parameter.name] { parameter.value = value } }
     trainer.completedSteps = state.step
+    if let rows = state.rowsAtOnce, rows > 0, let logits = state.logitsBytes, logits > 0 {
+      trainer.keptLayout = StepLayout(recompute: trainer.layout.recompute, rows: rows, logitsByteCount: logits)
+    }
   }
 }

@@ -12,6 +12,9 @@ struct TrainerState: Codable {
   var totalSteps: Int
   /// Settings of the run, of the optimizer and of the adapter.
   var settings: [String: String]
+  /// How batches are split, which a run that goes on has to keep: other sums differ in their last bits.
+  var rowsAtOnce: Int?
+  var logitsBytes: Int?
   /// Fingerprints of the rows and of the frozen model.
   var data: String
   var model: String
@@ -24,6 +27,8 @@ struct TrainerState: Codable {
     epoch = trainer.epoch(ofStep: step)
     optimizerStep = trainer.optimizer.state.step
     totalSteps = trainer.totalSteps
+    rowsAtOnce = trainer.layout.rows
+    logitsBytes = trainer.layout.logitsByteCount
     settings = trainer.options.settings
     settings.merge(trainer.optimizer.settings) { $1 }
     settings.merge(output.settings) { $1 }

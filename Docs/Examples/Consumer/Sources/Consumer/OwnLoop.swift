@@ -19,7 +19,7 @@ func ownLoop(model: String, rows: String) throws {
   let trainer = try Trainer(
     model: model, parameters: gates.flatMap(\.parameters), rows: data.rows, options: options,
     loss: CalmLoss(strength: 1e-4))
-  print("planned memory: \(trainer.plan().peak) bytes")
+  print("planned memory: \(try trainer.plan().resident) bytes")
 
   var best = Double.infinity
   var stepsWithoutGain = 0

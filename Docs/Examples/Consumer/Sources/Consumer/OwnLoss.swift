@@ -6,7 +6,7 @@ struct CalmLoss: TrainingLoss {
   var strength: Float
 
   func callAsFunction(_ model: any LanguageModel, _ batch: TokenBatch, _ context: LossContext) -> Variable {
-    let hidden = model.hidden(batch, on: context.tape, checkpointing: context.checkpointing, cache: nil)
+    let hidden = model.hidden(batch, on: context.tape, recompute: context.recompute, cache: nil)
     let loss = hidden.headCrossEntropy(model.head, labels: batch.labels, normalizer: context.normalizer)
     let penalty = context.tape.apply(SumOfSquares(), [hidden])
     return loss + strength / Float(context.normalizer) * penalty

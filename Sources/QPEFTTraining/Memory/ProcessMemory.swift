@@ -13,6 +13,27 @@ public enum ProcessMemory {
     #endif
   }
 
+  /// Resident bytes now; nil where the system does not say.
+  package static var current: Int? { field("VmRSS:", of: "/proc/self/status") }
+
+  /// Resident bytes now, without the pages of mapped weights; nil where the system does not say.
+  package static var baseline: Int? {
+    guard let file = fopen("/proc/self/smaps", "r") else { return nil }
+    defer { fclose(file) }
+    var total = 0
+    var isWeights = false
+    var buffer = [CChar](repeating: 0, count: 4096)
+    while fgets(&buffer, Int32(buffer.count), file) != nil {
+      let line = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+      if line.hasPrefix("Rss:") {
+        if !isWeights { total += 1024 * (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) }
+      } else if line.first?.isHexDigit == true, line.first?.isUppercase != true {
+        isWeights = line.hasSuffix(".safetensors\n") || line.hasSuffix(".gguf\n")
+      }
+    }
+    return total
+  }
+
   /// Bytes that programs can still get without swapping; nil where the system does not say.
   public static var available: Int? { field("MemAvailable:", of: "/proc/meminfo") }
 
@@ -27,7 +48,9 @@ public enum ProcessMemory {
     while fgets(&line, Int32(line.count), file) != nil {
       let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
       guard text.hasPrefix(name) else { continue }
-      return text.dropFirst(name.count).split(separator: " ").first.flatMap { Int($0) }.map { $0 * 1024 }
+      return text.dropFirst(name.count).split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }.map {
+        $0 * 1024
+      }
     }
     return nil
   }

@@ -1,0 +1,213 @@
+internal import Foundation
+public import QPEFTAutodiff
+public import QPEFTLayers
+internal import QPEFTModels
+public import QPEFTTensor
+
+extension Trainer {
+  /// Memory of the run at most: dry runs of the batches with the most tokens and with the most trained tokens. Chooses the
+  /// layout of steps, if that is not done: the fastest that fits into the budget.
+  /// - Throws: `TrainingError.doesNotFit`, with what would fit.
+  @discardableResult
+  public func plan() throws(TrainingError) -> MemoryPlan {
+    try plan(budget: options.memoryBudget ?? MemoryBudget.standard, surroundings)
+  }
+
+  /// The plan for a budget, beside what is resident in any case.
+  package func plan(
+    budget: Int?, _ surroundings: MemoryPlan.Surroundings
+  ) throws(TrainingError) -> MemoryPlan {
+    var demands: [Int: Demand] = [:]
+    func plan(_ layout: StepLayout) -> MemoryPlan {
+      let demand = demands[layout.rows] ?? demand(rowsOfBatch: layout.rows)
+      demands[layout.rows] = demand
+      return self.plan(demand, layout, surroundings)
+    }
+    let fixed = isPrepared ? layout : keptLayout
+    let search = LayoutSearch(
+      policy: options.checkpointing, blockCount: model.shape.blockCount,
+      rows: fixed.map { [$0.rows] } ?? Self.halvings(of: min(options.batchSize, rows.count)),
+      logits: fixed.map { [$0.logitsByteCount] } ?? [24 << 20, 8 << 20, 3 << 20],
+      fits: { $0.resident <= budget ?? .max }, plan: plan)
+    var found = isPrepared ? plan(layout) : try search.run()
+    found.budget = budget
+    if let budget, found.resident > budget, !isPrepared {
+      throw .doesNotFit(needed: found.resident, budget: budget, reliefs: reliefs(found, budget, surroundings))
+    }
+    layout = found.layout
+    return found
+  }
+
+  /// Plans, and reserves what the plan says: tensors get no more than it leaves them in the budget, the system is asked whether
+  /// it has that much, and the file for activations gets its room on the disk. `step()` does this by itself. `known` is what
+  /// `plan()` said, if it was asked.
+  /// - Throws: `TrainingError.doesNotFit`, `.memoryRefused` and `.activations`.
+  @discardableResult
+  public func prepare(_ known: MemoryPlan? = nil) throws(TrainingError) -> MemoryPlan {
+    let plan = if let known { known } else { try plan() }
+    guard !isPrepared else { return plan }
+    if let budget = plan.budget { ledger.limit = budget - (plan.resident - plan.tensors) }
+    ledger.probe(plan.tensors - ledger.resident.current)
+    try checkMemory()
+    if plan.activationFile > 0 {
+      let directory = options.activationDirectory ?? scratchDirectory ?? NSTemporaryDirectory()
+      do { activationFile = try ActivationFile(directory: directory, byteCount: plan.activationFile) } catch {
+        throw .activations(error)
+      }
+    }
+    isPrepared = true
+    return plan
+  }
+
+  /// Loss and perplexity on the evaluation rows, within the budget.
+  func evaluate() throws -> EvaluationResult {
+    defer { ledger.clearRefusal() }
+    let result = try MemoryLedger.$current.withValue(ledger) {
+      try Evaluation.run(model, evaluationRows, batchSize: layout.rows, loss: loss)
+    }
+    try checkMemory()
+    return result
+  }
+
+  /// Throws what went wrong with memory or with the file for activations since the step began.
+  func checkMemory() throws(TrainingError) {
+    if let refusal = ledger.refusal {
+      ledger.clearRefusal()
+      throw .memoryRefused(refusal, step: isPrepared ? completedSteps + 1 : 0, lastSnapshot: nil)
+    }
+    if let failure = activationFile?.failure { throw .activations(failure) }
+  }
+
+  /// Memory of a step with this batch in the present layout: its own code, on tensors without numbers.
+  public func plan(batch: TokenBatch) -> MemoryPlan {
+    plan(Demand(batches: [batch], isAccumulated: options.gradientAccumulation > 1), layout, surroundings)
+  }
+}
+
+extension Trainer {
+  /// The batches that decide.
+  struct Demand {
+    var batches: [TokenBatch]
+    var evaluation: TokenBatch?
+    /// Whether a step has more than one batch.
+    var isAccumulated: Bool
+  }
+
+  /// `count`, its half, and so on, down to 1.
+  private static func halvings(of count: Int) -> [Int] {
+    Array(sequence(first: max(1, count)) { $0 > 1 ? ($0 + 1) / 2 : nil })
+  }
+
+  private func demand(rowsOfBatch: Int) -> Demand {
+    let steps = options.shuffles ? totalSteps : min(totalSteps, stepsPerEpoch)
+    var longest: (indices: [Int], size: [Int]) = ([], [])
+    var mostTrained = longest
+    var isAccumulated = false
+    func consider(_ indices: [Int], _ size: [Int], _ best: inout (indices: [Int], size: [Int])) {
+      if best.size.lexicographicallyPrecedes(size) { best = (indices, size) }
+    }
+    for step in completedSteps..<max(steps, completedSteps + 1) {
+      let batches = rowIndices(ofStep: step, rowsOfBatch: rowsOfBatch)
+      isAccumulated = isAccumulated || batches.count > 1
+      for indices in batches {
+        let tokens = indices.reduce(0) { $0 + rows.length(at: $1) }
+        let trained = indices.reduce(0) { $0 + rows.trainedCount(at: $1) }
+        consider(indices, [tokens, trained], &longest)
+        consider(indices, [trained, tokens], &mostTrained)
+      }
+    }
+    let evaluations = stride(from: 0, to: evaluationRows.count, by: rowsOfBatch).map {
+      Array($0..<min($0 + rowsOfBatch, evaluationRows.count))
+    }
+    func tokens(_ indices: [Int]) -> Int { indices.reduce(0) { $0 + evaluationRows.length(at: $1) } }
+    return Demand(
+      batches: Set([longest.indices, mostTrained.indices]).map { TokenBatch(sizesOf: rows, at: $0) },
+      evaluation: evaluations.max { tokens($0) < tokens($1) }.map { TokenBatch(sizesOf: evaluationRows, at: $0) },
+      isAccumulated: isAccumulated)
+  }
+
+  private func plan(_ demand: Demand, _ layout: StepLayout, _ surroundings: MemoryPlan.Surroundings) -> MemoryPlan {
+    var plans = demand.batches.map { batch in
+      dryRun(batch, layout, surroundings) { file in
+        // Twice: the second time finds the blocks that the first one left.
+        for _ in 0..<2 {
+          for parameter in parameters { parameter.gradient = nil }
+          _ = addGradients(of: demand.isAccumulated ? [batch, batch] : [batch], step: 0, layout, file)
+        }
+      }
+    }
+    if let batch = demand.evaluation {
+      plans.append(
+        dryRun(batch, layout, surroundings) { _ in
+          _ = loss(model, batch, LossContext(tape: Tape(isRecording: false), normalizer: 1))
+        })
+    }
+    guard let largest = plans.max(by: { $0.resident < $1.resident }) else { preconditionFailure("no batch to plan") }
+    return largest
+  }
+
+  private func dryRun(
+    _ batch: TokenBatch, _ layout: StepLayout, _ surroundings: MemoryPlan.Surroundings,
+    _ body: (ActivationFile?) -> Void
+  ) -> MemoryPlan {
+    let ledger = MemoryLedger()
+    let file = layout.recompute.usesFile ? ActivationFile() : nil
+    let gradients = parameters.map(\.gradient)
+    MemoryLedger.$current.withValue(ledger) {
+      Tensor.$isPlanning.withValue(true) {
+        ledger.charge(parameters.reduce(0) { $0 + $1.value.byteCount }, to: .adapters)
+        var optimizer = self.optimizer
+        optimizer.prepare(for: parameters)
+        body(file)
+        withExtendedLifetime(optimizer) {}
+        for parameter in parameters { parameter.gradient = nil }
+      }
+    }
+    for (parameter, gradient) in zip(parameters, gradients) { parameter.gradient = gradient }
+    return MemoryPlan(
+      ledger, surroundings, layout: layout, activationFile: file?.peakByteCount ?? 0, tokens: batch.count,
+      trainedTokens: batch.trainedCount)
+  }
+
+  /// What is resident beside tensors, whatever the layout: weights, rows, the process itself.
+  private var surroundings: MemoryPlan.Surroundings {
+    let matrices = model.linears.map(\.base.weight) + [model.head]
+    // The embedding's rows are released as soon as they are read, unless it is the head too.
+    let used = matrices.reduce(0) { $0 + $1.byteCount }
+    let residency = matrices.lazy.compactMap { ($0 as? StreamedMatrix)?.residency }.first
+    let data = [rows, evaluationRows].reduce(0) { bytes, source in
+      guard let held = source as? [TrainingRow] else { return bytes }
+      return bytes + held.reduce(0) { $0 + $1.ids.count * (MemoryLayout<Int32>.stride + 1) + 192 }
+    }
+    let process = (ProcessMemory.baseline ?? 64 << 20) - ledger.resident.current - data
+    var surroundings = MemoryPlan.Surroundings()
+    surroundings.weights = model.weightGroups.reduce(0) { $0 + $1.bytes }
+    surroundings.residentWeights = min(used, residency?.limit ?? used)
+    surroundings.data = data
+    surroundings.process = max(0, process) + MemoryBudget.growth
+    return surroundings
+  }
+
+  /// What would make a plan fit that does not.
+  private func reliefs(
+    _ plan: MemoryPlan, _ budget: Int, _ surroundings: MemoryPlan.Surroundings
+  ) -> [MemoryRelief] {
+    var reliefs: [MemoryRelief] = []
+    let longest = max(plan.tokens, 2)
+    let shorter = Self.halvings(of: longest).dropFirst().first { tokens in
+      guard tokens >= 16 else { return false }
+      var batch = TokenBatch()
+      batch.append(ids: Array(repeating: 0, count: tokens), isTrained: Array(repeating: true, count: tokens))
+      return self.plan(Demand(batches: [batch], isAccumulated: true), plan.layout, surroundings).resident <= budget
+    }
+    if let shorter { reliefs.append(.shorterRows(tokens: shorter)) }
+    let excess = plan.resident - budget
+    let trained = 2 * plan.adapters + plan.optimizer
+    if excess < trained / 2 { reliefs.append(.smallerRank(percent: 100 * (trained - excess) / trained)) }
+    let smallest = 2 * plan.residentWeights / max(1, model.shape.blockCount) + model.head.byteCount
+    if plan.residentWeights - excess >= smallest {
+      reliefs.append(.streamedWeights(bytes: plan.residentWeights - excess))
+    }
+    return reliefs + [.largerBudget(bytes: plan.resident)]
+  }
+}
