@@ -15,7 +15,7 @@ done
 common=(-O -parse-as-library -swift-version 6 -package-name qpeft -sanitize=fuzzer -I $out
   -Xcc "-fmodule-map-file=$out/module.modulemap" -Xcc "-fmodule-map-file=Sources/CZlib/module.modulemap" -enable-upcoming-feature ExistentialAny
   -enable-upcoming-feature InternalImportsByDefault -enable-upcoming-feature MemberImportVisibility)
-for room in QPEFTJSON QPEFTKernels QPEFTTensor QPEFTQuantization QPEFTFormats QPEFTText QPEFTAutodiff QPEFTLayers QPEFTModels \
+for room in QPEFTJSON QPEFTKernels QPEFTTensor QPEFTQuantization QPEFTText QPEFTFormats QPEFTAutodiff QPEFTLayers QPEFTModels \
   FuzzTargets; do
   folder=Sources/$room
   [ $room = FuzzTargets ] && folder=Fuzz/Targets
