@@ -3,7 +3,7 @@
 SWIFT ?= swift
 BUILD := $(SWIFT) build -c release
 
-.PHONY: help build demo test lint imports c-tests unit consumer fuzz fuzz-briefly clean
+.PHONY: help build demo test lint imports c-tests unit consumer fuzz fuzz-briefly interop clean
 
 FUZZ_SECONDS ?= 60
 
@@ -41,5 +41,8 @@ fuzz: ## Every reader of files from strangers under libFuzzer, FUZZ_SECONDS each
 fuzz-briefly: ## The same, five seconds each
 	bash Fuzz/run.sh 5
 
+interop: build ## Everything that qpeft reads and writes, checked by the libraries that own the formats (PyPI; compiles llama.cpp)
+	bash Tests/Interop/run.sh
+
 clean: ## Remove what was built
-	rm -rf .build .demo
+	rm -rf .build .demo .interop

@@ -83,7 +83,8 @@ let package = Package(
     room(
       "QPEFT",
       [
-        "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTHub", "QPEFTFormats", "QPEFTQuantization",
+        "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTHub", "QPEFTFormats", "QPEFTJSON",
+        "QPEFTQuantization",
         "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
       ]),
     // All rooms, though it imports QPEFT and JSON alone: an incremental build follows direct dependencies.
@@ -149,7 +150,8 @@ let package = Package(
     tests(
       "QPEFTTrainingTests",
       [
-        "QPEFT", "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTLayers",
+        "QPEFT", "QPEFTJSON", "QPEFTTraining", "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats",
+        "QPEFTLayers",
         "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
       ]),
     tests("QPEFTCommandsTests", ["QPEFTCommands", .product(name: "ArgumentParser", package: "swift-argument-parser")]),

@@ -140,6 +140,13 @@ void qp_q4_quantize(uint8_t *codes, float *absmax, const void *values, qp_storag
 /// y[i] = element `first + i` of the flattened matrix, decoded to float.
 void qp_matrix_decode(float *y, const qp_matrix *w, size_t first, size_t count);
 
+/// Whether blocks of this format can be written.
+int qp_blocks_are_written(qp_storage storage);
+
+/// Encodes x[count * numbers of a block] as `count` blocks of such a format: the bytes are those of ggml's own reference
+/// quantization. Every number is finite.
+void qp_blocks_encode(uint8_t *blocks, const float *x, qp_storage storage, size_t count);
+
 /// bitsandbytes' blockwise 8-bit quantization with qp_dynamic_map: codes[count], absmax[ceil(count / block)].
 void qp_dynamic8_quantize(uint8_t *codes, float *absmax, const float *values, size_t count, size_t block);
 

@@ -47,4 +47,9 @@ extension BaseModel {
     guard ids.count > 1 else { throw .empty(path: path) }
     return Evaluation.windows(ids, length: length)
   }
+
+  /// A text's tokens in windows, as of a file.
+  func windows(of content: String, length: Int) -> [TrainingRow] {
+    Evaluation.windows(text.tokenizer.encode(content, addSpecialTokens: false), length: length)
+  }
 }

@@ -19,9 +19,8 @@ public struct QPEFTCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Pull.self, Quantize.self, Train.self, Evaluate.self, Generate.self, DataCommand.self, Tokenize.self, Plan.self,
-      Inspect.self,
-      Doctor.self, Bench.self,
+      Pull.self, Quantize.self, Train.self, Evaluate.self, Generate.self, Merge.self, Export.self, DataCommand.self,
+      Tokenize.self, Plan.self, Inspect.self, Doctor.self, Bench.self,
     ])
 
   /// Made by the parser.

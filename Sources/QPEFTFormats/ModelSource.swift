@@ -3,14 +3,14 @@ public import QPEFTTensor
 
 /// A model as it lies on disk, in whichever form: a Hugging Face directory or a `.gguf` file.
 public struct ModelSource: WeightSource {
-  private enum Form {
+  enum Form {
     case directory(HuggingFaceDirectory)
     case gguf(GGUFModel)
   }
 
   /// Path as given.
   public let path: String
-  private let form: Form
+  let form: Form
 
   /// Opens what is at `path`.
   /// - Throws: errors of the form's reader; each names the file.

@@ -1,7 +1,7 @@
 package import QPEFTKernels
 
 /// Types of numbers in checkpoints that qpeft computes with.
-public enum ElementType: String, Hashable, Sendable, Codable {
+public enum ElementType: String, Hashable, Sendable, Codable, CaseIterable {
   /// IEEE float32, IEEE float16, bfloat16.
   case f32 = "F32"
   case f16 = "F16"

@@ -4,6 +4,7 @@ import QPEFTCommands
 import Testing
 
 @Suite("Arguments") struct ParsingTests {
+  static let merge = ["merge", "--model", "m", "--adapter", "a", "--output", "o"]
   static let train = ["train", "--model", "m", "--data", "d.jsonl", "--output", "o"]
 
   @Test(arguments: [
@@ -41,6 +42,16 @@ import Testing
     ["plan", "--model", "m", "--max-length", "100", "--json"], ["inspect", "m"], ["doctor", "--json"],
     ["pull", "org/name"], ["pull", "org/name@v1", "--include", "*.gguf", "*.json", "--json"],
     ["bench"], ["bench", "--quick", "--json", "--threads", "2"],
+    ["inspect", "m", "--source", "s", "--tensors", "--json"], merge,
+    merge + ["--base", "dequantized", "--dtype", "f16"],
+    merge + ["--base", "original", "dir", "--requantize", "fp4", "--text", "t.txt", "--json"], merge + ["--no-compare"],
+    ["export", "gguf", "--model", "m", "--output", "o.gguf"],
+    [
+      "export", "gguf", "--model", "m", "--adapter", "a", "--output", "o", "--type", "q4_k_m", "--base", "original",
+      "d",
+    ],
+    ["export", "gguf-adapter", "--model", "m", "--adapter", "a", "--output", "o.gguf", "--json"],
+    ["export", "mlx-adapter", "--model", "m", "--adapter", "a", "--output", "o"],
     ["tokenize", "--model", "m", "--json"], ["tokenize", "--model", "m", "--decode", "--no-special-tokens"],
     ["tokenize", "--model", "m", "--chat", "d.jsonl", "--train-on", "all", "--skip-bad"],
   ])
@@ -84,6 +95,12 @@ import Testing
     ["generate", "--model", "m", "--prompt", "p", "--max-tokens", "0"], ["inspect"], ["doctor", "--threads", "0"],
     ["pull"], ["pull", "name"], ["pull", "../name"],
     ["bench", "--threads", "0"], ["bench", "m"],
+    ["merge", "--model", "m", "--output", "o"], merge + ["--base", "original"], merge + ["--base", "dequantised"],
+    merge + ["--base", "original", "a", "b"], merge + ["--dtype", "f8"],
+    merge + ["--dtype", "f16", "--requantize", "nf4"],
+    merge + ["--requantize", "int8"], merge + ["--text", "t", "--no-compare"],
+    ["export", "gguf", "--model", "m", "--output", "o", "--type", "q9"], ["export", "gguf", "--output", "o"],
+    ["export", "gguf-adapter", "--model", "m", "--output", "o"], ["export", "onnx", "--model", "m", "--output", "o"],
     ["tokenize"], ["tokenize", "--model", "m", "--chat", "d.jsonl", "--decode"],
     ["tokenize", "--model", "m", "--chat", "d.jsonl", "--json"],
   ])
@@ -93,6 +110,7 @@ import Testing
 
   @Test(arguments: [
     "pull", "quantize", "train", "evaluate", "generate", "plan", "inspect", "doctor", "tokenize", "data", "bench",
+    "merge", "export",
   ])
   func `every command has help with an example`(name: String) {
     let help = QPEFTCommand.helpMessage(
@@ -106,6 +124,9 @@ import Testing
     let text = try String(contentsOf: path, encoding: .utf8)
     for command in QPEFTCommand.configuration.subcommands {
       #expect(text.contains("## \(command._commandName)\n"))
+    }
+    for command in QPEFTCommand.configuration.subcommands.flatMap({ [$0] + $0.configuration.subcommands }) {
+      #expect(text.contains(command._commandName))
       let help = QPEFTCommand.helpMessage(for: command)
       for option in help.matches(of: /^  (?:-h, )?(--[a-z-]+)/.anchorsMatchLineEndings()).map({ String($0.1) })
       where !["--version", "--help"].contains(option) {

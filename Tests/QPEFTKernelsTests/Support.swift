@@ -66,15 +66,17 @@ func excess(_ found: [Float], _ expected: [Double], bound: (Int) -> Double) -> D
 let eps = 0x1p-24
 
 enum Fixture {
-  static func data(_ name: String) throws -> Data {
+  static func data(_ name: String, in folder: String = "bitsandbytes") throws -> Data {
     let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    return try Data(contentsOf: tests.appendingPathComponent("Fixtures/bitsandbytes/\(name)"))
+    return try Data(contentsOf: tests.appendingPathComponent("Fixtures/\(folder)/\(name)"))
   }
 
-  static func bytes(_ name: String) throws -> [UInt8] { [UInt8](try data(name)) }
+  static func bytes(_ name: String, in folder: String = "bitsandbytes") throws -> [UInt8] {
+    [UInt8](try data(name, in: folder))
+  }
 
-  static func floats(_ name: String) throws -> [Float] {
-    try data(name).withUnsafeBytes { raw in
+  static func floats(_ name: String, in folder: String = "bitsandbytes") throws -> [Float] {
+    try data(name, in: folder).withUnsafeBytes { raw in
       (0..<raw.count / 4).map { Float(bitPattern: raw.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)) }
     }
   }

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Foundation
 internal import QPEFT
 
 /// `qpeft inspect`.
@@ -7,117 +6,76 @@ struct Inspect: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "What is in a model, an adapter, or a file of weights.",
     discussion: """
-      PATH is a model directory, a PEFT adapter directory, or a .safetensors file.
+      PATH is a model directory, a .gguf file, a PEFT or mlx adapter directory, or a .safetensors file. With --source every \
+      weight is compared with the one that it was made from.
 
         qpeft inspect smol-nf4
+        qpeft inspect model.gguf --tensors
+        qpeft inspect smol-nf4 --source SmolLM2-135M
         qpeft inspect adapter --json
-        qpeft inspect model-00001-of-00002.safetensors
       """)
 
-  @Argument(help: ArgumentHelp("A directory or a file.", valueName: "path"))
+  @Argument(help: ArgumentHelp("A directory, a file, or ORG/NAME of the hub (see pull).", valueName: "path"))
   var path: String
 
-  @Flag(help: "Print as JSON.")
+  @Option(
+    help: ArgumentHelp(
+      "The model that this one was made from: a directory, a .gguf file, or ORG/NAME of the hub.", valueName: "model"))
+  var source: String?
+
+  @Flag(help: "List every tensor of a model too. (Adapters and files of weights are always listed.)")
+  var tensors = false
+
+  @Flag(help: "Print as JSON: all tensors, and with --source all errors.")
   var json = false
 
+  @OptionGroup var threads: ThreadOptions
+
   func run() async throws {
-    let inspection = try Inspection(ModelLocation.path(of: path))
-    if json {
-      Terminal.standard.line(try Format.json(inspection))
-    } else {
-      inspection.lines.forEach { Terminal.standard.line($0) }
-    }
-  }
-}
-
-/// What was found at a path.
-struct Inspection: Encodable {
-  struct StoredTensor: Encodable {
-    var name, type: String
-    var shape: [Int]
-    var bytes: Int
-  }
-
-  var path: String
-  /// `model`, `adapter` or `safetensors`.
-  var kind: String
-  var facts: [String: String] = [:]
-  var groups: [WeightGroup] = []
-  var tensors: [StoredTensor] = []
-
-  init(_ path: String) throws {
-    self.path = path
-    var isDirectory: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-      throw Failure(message: "there is nothing at \(path)", remedy: "check the path")
-    }
-    if !isDirectory.boolValue {
-      kind = "safetensors"
-      try readTensors(path)
-    } else if FileManager.default.fileExists(atPath: path + "/adapter_config.json") {
-      kind = "adapter"
-      try readAdapter()
-    } else {
-      kind = "model"
-      try readModel()
-    }
-  }
-
-  private mutating func readTensors(_ file: String) throws {
-    let file = try SafetensorsFile(path: file)
-    tensors = file.entries.map {
-      StoredTensor(name: $0.name, type: $0.type.rawValue, shape: $0.shape, bytes: $0.range.count)
-    }.sorted { $0.name < $1.name }
-    facts["tensors"] = Format.count(tensors.count)
-    facts["bytes"] = Format.bytes(tensors.reduce(0) { $0 + $1.bytes })
-  }
-
-  private mutating func readAdapter() throws {
-    try readTensors(path + "/adapter_model.safetensors")
-    let data = FileManager.default.contents(atPath: path + "/adapter_config.json") ?? Data()
-    let config = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] ?? [:]
-    for key in [
-      "peft_type", "r", "lora_alpha", "lora_dropout", "use_rslora", "base_model_name_or_path", "target_modules",
-    ] {
-      guard let value = config[key], !(value is NSNull) else { continue }
-      facts[key] = (value as? [Any])?.map { "\($0)" }.sorted().joined(separator: ", ") ?? "\(value)"
-    }
-    facts["parameters"] = Format.count(tensors.reduce(0) { $0 + $1.shape.reduce(1, *) })
-  }
-
-  private mutating func readModel() throws {
-    let directory = try HuggingFaceDirectory(path: path)
-    let model = try Models.open(config: directory.configData, weights: directory)
-    groups = model.weightGroups
-    let shape = model.shape
-    facts["architecture"] = "\(type(of: model))"
-    facts["blocks"] = "\(shape.blockCount)"
-    facts["hidden size"] = "\(shape.hiddenSize)"
-    facts["vocabulary"] = Format.count(shape.vocabularySize)
-    facts["context"] = "\(Format.count(shape.maximumPositions)) tokens"
-    facts["parameters"] = Format.count(groups.reduce(0) { $0 + $1.parameters })
-    facts["bytes"] = Format.bytes(groups.reduce(0) { $0 + $1.bytes })
-  }
-
-  /// For people.
-  var lines: [String] {
-    var lines = ["\(kind) \(path)"]
-    let width = facts.keys.map(\.count).max() ?? 0
-    lines += facts.sorted { $0.key < $1.key }.map { key, value in
-      "  " + key + String(repeating: " ", count: width - key.count) + "  " + value
-    }
-    if !groups.isEmpty {
-      var table = Table(["weights", "stored as", "parameters", "bytes"], right: [2, 3])
-      for group in groups {
-        table.add([group.name, group.storage, Format.count(group.parameters), Format.bytes(group.bytes)])
+    threads.apply()
+    var inspection = try Inspection(ModelLocation.path(of: path))
+    if let source {
+      guard inspection.kind == .model || inspection.kind == .gguf else {
+        throw Failure(message: "\(path) is not a model", remedy: "leave --source out, or name a model")
       }
-      lines += table.lines
+      let terminal = json ? Terminal.error : Terminal.standard
+      let meter = ProgressMeter("comparing", terminal)
+      try inspection.compare(with: ModelLocation.path(of: source)) { meter.show($0, of: $1, "\($0) of \($1) weights") }
+      terminal.endLiveLine(keeping: false)
     }
-    if !tensors.isEmpty {
+    if json { Terminal.standard.line(try Format.json(inspection)) } else { show(inspection) }
+  }
+
+  private func show(_ inspection: Inspection) {
+    let terminal = Terminal.standard
+    terminal.line("\(inspection.kind.rawValue) \(inspection.path)")
+    let width = inspection.facts.keys.map(\.count).max() ?? 0
+    for (key, value) in inspection.facts.sorted(by: { $0.key < $1.key }) {
+      let words = Int(value).map { key == "bytes" ? Format.bytes($0) : Format.count($0) } ?? value
+      terminal.line("  " + key + String(repeating: " ", count: width - key.count) + "  " + words)
+    }
+    var groups = Table(["stored as", "tensors", "parameters", "bytes", "bits each"], right: [1, 2, 3, 4])
+    for group in inspection.groups {
+      groups.add([
+        group.type, Format.count(group.tensors), Format.count(group.parameters), Format.bytes(group.bytes),
+        Format.fixed(Double(group.bytes) * 8 / Double(max(1, group.parameters)), 2),
+      ])
+    }
+    groups.lines.forEach { terminal.line($0) }
+    if tensors || inspection.kind == .adapter || inspection.kind == .safetensors {
       var table = Table(["tensor", "type", "shape", "bytes"], right: [3])
-      for tensor in tensors { table.add([tensor.name, tensor.type, "\(tensor.shape)", Format.bytes(tensor.bytes)]) }
-      lines += table.lines
+      for tensor in inspection.tensors {
+        table.add([tensor.name, tensor.type, "\(tensor.shape)", Format.bytes(tensor.bytes)])
+      }
+      table.lines.forEach { terminal.line($0) }
     }
-    return lines
+    guard let errors = inspection.errors else { return }
+    var table = Table(["weight", "type", "relative error", "largest error"], right: [2, 3])
+    for error in errors {
+      table.add([
+        error.name, error.type, Format.fixed(error.relativeError * 100, 3) + " %", Format.short(error.largestError),
+      ])
+    }
+    table.lines.forEach { terminal.line($0) }
   }
 }

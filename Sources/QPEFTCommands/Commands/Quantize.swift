@@ -52,24 +52,11 @@ struct Quantize: AsyncParsableCommand {
 
   func run() async throws {
     threads.apply()
-    Interruption.listen()
     let scheme = QuantizationScheme(format: format, blockSize: blockSize, quantizesScales: !noDoubleQuant)
     let quantizer = CheckpointQuantizer(
       source: try ModelLocation.path(of: source), output: output, scheme: scheme, keep: keep)
     let terminal = json ? Terminal.error : Terminal.standard
-    let meter = ProgressMeter("quantizing", terminal)
-    let report: QuantizationReport
-    do {
-      report = try quantizer.run { progress in
-        if Interruption.isRequested { throw CancellationError() }
-        meter.show(bytes: progress.bytesDone, of: progress.bytesTotal)
-      }
-    } catch is CancellationError {
-      terminal.endLiveLine(keeping: false)
-      Terminal.printError("interrupted: nothing was written")
-      throw ExitCode(130)
-    }
-    terminal.endLiveLine(keeping: false)
+    let report = try terminal.interruptible("quantizing") { try quantizer.run(progress: $0) }
     if json {
       Terminal.standard.line(try Format.json(report))
     } else {

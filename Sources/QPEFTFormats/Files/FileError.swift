@@ -10,6 +10,8 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
   case system(action: String, path: String, reason: String)
   /// The output directory already holds something.
   case outputNotEmpty(path: String)
+  /// The file to write exists.
+  case outputExists(path: String)
   /// A file that should be small is not.
   case tooLarge(path: String, bytes: Int, limit: Int)
 
@@ -21,6 +23,7 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
       "\(path): needs \(needed) bytes, the disk has \(available) free"
     case .system(let action, let path, let reason): "cannot \(action) \(path): \(reason)"
     case .outputNotEmpty(let path): "\(path) exists and is not empty"
+    case .outputExists(let path): "\(path) exists"
     case .tooLarge(let path, let bytes, let limit): "\(path) has \(bytes) bytes, the limit is \(limit)"
     }
   }
@@ -32,6 +35,7 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
     case .notEnoughSpace: "free some space or choose another disk"
     case .system: "check the path, your permissions and the space on the disk"
     case .outputNotEmpty: "name a new directory or remove it first"
+    case .outputExists: "name a new file or remove it first"
     case .tooLarge: "check that it is the file you mean"
     }
   }

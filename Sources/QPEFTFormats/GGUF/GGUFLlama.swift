@@ -80,6 +80,26 @@ package struct GGUFLlama {
     config = try Self.config(gguf, hidden: hidden, heads: heads, keyValueHeads: keyValueHeads, head: head)
   }
 
+  /// Modules of a block, by llama.cpp's name.
+  private static let modules = [
+    "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm", "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
+    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+  ]
+
+  /// llama.cpp's name of a tensor of Hugging Face, if it has one: the other direction of `name`.
+  static func ggufName(_ name: String) -> String? {
+    for plain in ["token_embd.weight", "output_norm.weight", "output.weight"] where Self.name(plain) == name {
+      return plain
+    }
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count > 4, parts[0] == "model", parts[1] == "layers", let end = parts.last else { return nil }
+    let module = parts[3..<(parts.count - 1)].joined(separator: ".")
+    guard let found = modules.first(where: { $0.value == module })?.key else { return nil }
+    let gguf = "blk.\(parts[2]).\(found).\(end)"
+    return Self.name(gguf) == name ? gguf : nil
+  }
+
   /// The Hugging Face name of a tensor, if it has one.
   static func name(_ name: String) -> String? {
     switch name {
@@ -91,11 +111,6 @@ package struct GGUFLlama {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "blk", let block = Int(parts[1]), block >= 0 else { return nil }
     guard parts[3] == "weight" || parts[3] == "bias" else { return nil }
-    let modules = [
-      "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm", "attn_q": "self_attn.q_proj",
-      "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
-      "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
-    ]
     return modules[String(parts[2])].map { "model.layers.\(block).\($0).\(parts[3])" }
   }
 

@@ -78,6 +78,30 @@ package struct GGUFPreTokenizer {
     }
   }
 
+  /// The name for the steps of a `pre_tokenizer`, if there is one: the other direction of `init`.
+  static func name(of steps: JSONValue, ignoresMerges: Bool) -> String? {
+    let wanted = words(steps)
+    let family = Family.allCases.first { family in
+      family.names.first.flatMap { GGUFPreTokenizer($0) }.map { words($0.steps) == wanted } ?? false
+    }
+    // The same cuts without taking whole words have another name.
+    return family == .llama3 && !ignoresMerges ? "dbrx" : family?.names.first
+  }
+
+  /// What matters of steps, one word a step.
+  private static func words(_ steps: JSONValue) -> [String] {
+    if let parts = steps["pretokenizers"]?.array { return parts.flatMap(words) }
+    switch steps["type"]?.string {
+    case "ByteLevel":
+      return ["bytes \(steps["use_regex"]?.bool ?? true) \(steps["add_prefix_space"]?.bool ?? true)"]
+    case "Digits": return ["digits \(steps["individual_digits"]?.bool ?? false)"]
+    case "Split":
+      let pattern = steps["pattern"]?["Regex"]?.string ?? steps["pattern"]?["String"].map { "\($0)" } ?? ""
+      return ["split \(steps["behavior"]?.string ?? "") \(steps["invert"]?.bool ?? false) \(pattern)"]
+    case let other: return [other ?? "nothing"]
+    }
+  }
+
   /// Names that are known.
   package static var names: [String] { Family.allCases.flatMap(\.names).sorted() }
 

@@ -42,9 +42,15 @@ public struct CheckpointQuantizer: Sendable {
   /// - Throws: `QuantizerError`, `FileError`, `QuantizationError`, what reading the source throws, `CancellationError` where
   ///   the task is cancelled. Whatever is thrown, nothing is left behind.
   public func run(progress: @escaping (QuantizationProgress) throws -> Void = { _ in }) throws -> QuantizationReport {
+    try run(QuantizerSource(path: source), progress: progress)
+  }
+
+  /// Writes weights that come from elsewhere; ``source`` is then a name for the report.
+  package func run(
+    _ source: QuantizerSource, progress: @escaping (QuantizationProgress) throws -> Void
+  ) throws -> QuantizationReport {
     let start = ContinuousClock.now
     try scheme.validate()
-    let source = try QuantizerSource(path: source)
     let directory = try OutputDirectory(path: output)
     let plan = try QuantizerPlan(source, self)
     try checkSpace(plan)
@@ -68,11 +74,12 @@ public struct CheckpointQuantizer: Sendable {
               name: item.weight.name, shape: item.weight.shape, bytesBefore: item.weight.byteCount,
               bytesAfter: scheme.storedByteCount(item.weight.count), relativeError: error))
         case .keep(let type):
-          try copy(item.weight, as: type, into: writer, meter: &meter)
+          let error = try copy(item.weight, as: type, into: writer, meter: &meter)
           kept.append(
             .init(
               name: item.weight.name, shape: item.weight.shape, typeBefore: item.weight.typeName,
-              typeAfter: type.rawValue, bytesBefore: item.weight.byteCount, bytesAfter: item.byteCount))
+              typeAfter: type.rawValue, bytesBefore: item.weight.byteCount, bytesAfter: item.byteCount,
+              relativeError: error))
         }
         try meter.finish(item.weight)
       }
@@ -100,10 +107,11 @@ public struct CheckpointQuantizer: Sendable {
     return (1...count).map { "model-\(digits($0))-of-\(digits(count)).safetensors" }
   }
 
-  /// Writes a tensor as it is, or (from GGUF) as numbers of `type`.
+  /// Writes a tensor as it is, or, where it is decoded or computed, as numbers of `type`. The relative error of rounding is the
+  /// result.
   private func copy(
     _ weight: SourceWeight, as type: SafetensorsType, into writer: SafetensorsWriter, meter: inout Meter
-  ) throws {
+  ) throws -> Double {
     if let stored = weight.storedBytes {
       let piece = 1 << 24
       for start in stride(from: 0, to: stored.bytes.count, by: piece) {
@@ -111,17 +119,25 @@ public struct CheckpointQuantizer: Sendable {
         try writer.write(weight.name, UnsafeRawBufferPointer(rebasing: bytes), at: start)
         try meter.advance(weight, to: start + bytes.count)
       }
-      return weight.release(rows: 0..<weight.rows)
+      weight.release(rows: 0..<weight.rows)
+      return 0
     }
+    var error = RoundingError()
     try QuantizerPlan.forEachChunk(weight, unit: 1) { rows, numbers in
       let offset = rows.lowerBound * weight.columns * type.byteWidth
+      func write16(_ encode: (Float) -> UInt16, _ decode: (UInt16) -> Float) throws {
+        let bits = numbers.map(encode)
+        error.add(numbers, bits.lazy.map(decode))
+        try bits.withUnsafeBytes { try writer.write(weight.name, $0, at: offset) }
+      }
       switch type {
-      case .f16: try numbers.map(HalfFloat.half).withUnsafeBytes { try writer.write(weight.name, $0, at: offset) }
-      case .bf16: try numbers.map(HalfFloat.bfloat).withUnsafeBytes { try writer.write(weight.name, $0, at: offset) }
+      case .f16: try write16(HalfFloat.half) { HalfFloat.float(half: $0) }
+      case .bf16: try write16(HalfFloat.bfloat) { HalfFloat.float(bfloat: $0) }
       default: try writer.write(weight.name, UnsafeRawBufferPointer(numbers), at: offset)
       }
       try meter.advance(weight, rows: rows)
     }
+    return error.relative
   }
 
   private func writeIndex(

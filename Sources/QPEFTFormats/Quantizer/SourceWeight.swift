@@ -1,20 +1,23 @@
 internal import QPEFTKernels
-internal import QPEFTTensor
+package import QPEFTTensor
 
 /// A tensor of a source checkpoint, under its Hugging Face name, whose numbers can be had row by row.
-struct SourceWeight {
+package struct SourceWeight {
   private enum Content {
     case stored(CheckpointTensor)
     case gguf(GGUFFile, GGUFLlama.Weight)
+    case computed(ComputedWeight)
   }
 
   private let content: Content
-  let name: String
-  let shape: [Int]
+  package let name: String
+  /// Extents, outermost first.
+  package let shape: [Int]
   /// Bytes in the source.
-  let byteCount: Int
+  package let byteCount: Int
 
-  init(_ tensor: CheckpointTensor) {
+  /// A stored tensor.
+  package init(_ tensor: CheckpointTensor) {
     content = .stored(tensor)
     name = tensor.name
     shape = tensor.shape
@@ -28,28 +31,38 @@ struct SourceWeight {
     byteCount = weight.entry.range.count
   }
 
-  var columns: Int { shape.last ?? 1 }
-  var rows: Int { shape.dropLast().reduce(1, *) }
-  var count: Int { shape.reduce(1, *) }
+  /// A tensor that is computed row by row.
+  package init(_ weight: ComputedWeight) {
+    content = .computed(weight)
+    name = weight.name
+    shape = weight.shape
+    byteCount = weight.byteCount
+  }
+
+  package var columns: Int { shape.last ?? 1 }
+  package var rows: Int { shape.dropLast().reduce(1, *) }
+  package var count: Int { shape.reduce(1, *) }
 
   /// Name of the type in the source, for reports.
   var typeName: String {
     switch content {
     case .stored(let tensor): tensor.type.rawValue
     case .gguf(_, let weight): weight.entry.type.name
+    case .computed(let weight): weight.typeName
     }
   }
 
   /// The type of its numbers; nil for integers and for GGUF's blocks.
-  var elementType: ElementType? {
+  package var elementType: ElementType? {
     switch content {
     case .stored(let tensor): tensor.type.elementType
     case .gguf(_, let weight): weight.entry.type.elementType
+    case .computed(let weight): weight.type
     }
   }
 
   /// Whether its numbers can be had as float32.
-  var isDecodable: Bool {
+  package var isDecodable: Bool {
     if case .gguf = content { return true }
     return elementType != nil
   }
@@ -61,7 +74,7 @@ struct SourceWeight {
   }
 
   /// Rows as float32: `y` holds exactly their numbers.
-  func decode(_ y: UnsafeMutableBufferPointer<Float>, rows: Range<Int>) {
+  package func decode(_ y: UnsafeMutableBufferPointer<Float>, rows: Range<Int>) {
     switch content {
     case .stored(let tensor):
       guard let element = tensor.type.elementType else { preconditionFailure("\(name) is not of a float type") }
@@ -76,19 +89,18 @@ struct SourceWeight {
       }
     case .gguf(let gguf, let weight):
       Kernels.decode(y, weight.view(in: gguf), first: rows.lowerBound * columns)
+    case .computed(let weight): weight.decode(y, rows)
     }
   }
 
   /// Lets go of the pages of rows that are done with.
-  func release(rows: Range<Int>) {
-    let (file, range) =
-      switch content {
-      case .stored(let tensor): (tensor.file, tensor.range)
-      case .gguf(let gguf, let weight): (gguf.files[weight.entry.part], weight.entry.range)
-      }
-    let total = max(1, self.rows)
-    let start = range.lowerBound + range.count / total * rows.lowerBound
-    file.release(start..<min(range.upperBound, start + range.count / total * rows.count))
+  package func release(rows: Range<Int>) {
+    switch content {
+    case .stored(let tensor): tensor.file.release(rows, of: self.rows, in: tensor.range)
+    case .gguf(let gguf, let weight):
+      gguf.files[weight.entry.part].release(rows, of: self.rows, in: weight.entry.range)
+    case .computed(let weight): weight.release(rows)
+    }
   }
 
   private static func number(_ bytes: UnsafeRawBufferPointer, _ index: Int, _ type: ElementType) -> Float {
@@ -97,5 +109,14 @@ struct SourceWeight {
     case .f16: HalfFloat.float(half: bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
     case .bf16: HalfFloat.float(bfloat: bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
     }
+  }
+}
+
+extension MappedFile {
+  /// Lets go of the pages of some of the `total` rows that a range holds.
+  func release(_ rows: Range<Int>, of total: Int, in range: Range<Int>) {
+    let width = range.count / max(1, total)
+    let start = range.lowerBound + width * rows.lowerBound
+    release(start..<min(range.upperBound, start + width * rows.count))
   }
 }
