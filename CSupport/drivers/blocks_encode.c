@@ -1,7 +1,6 @@
 /// ggml's block formats, written: many blocks on all threads.
+#include "include/qpeft_kernels.h"
 #include "reference/blocks_encode.h"
-
-#include "qpeft_kernels.h"
 #include "threads/parallel.h"
 
 static qp_block_encoder *const encoders[QP_STORAGE_COUNT] = {
