@@ -19,7 +19,7 @@ demo: ## Quantize a real model, fine-tune it, and see it answer better than befo
 test: lint imports c-tests unit consumer fuzz-briefly ## Everything that CI runs
 
 lint: ## Format of the Swift sources
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzz Docs/Examples
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Docs/Examples
 
 imports: ## No target imports what it did not declare (Docs/Architecture.md)
 	$(BUILD) --build-tests --explicit-target-dependency-import-check error
@@ -36,10 +36,10 @@ consumer: ## A second package that depends on this one by a version tag
 	bash Docs/Examples/build.sh
 
 fuzz: ## Every reader of files from strangers under libFuzzer, FUZZ_SECONDS each (Docs/Reliability.md)
-	bash Fuzz/run.sh $(FUZZ_SECONDS)
+	bash Tests/Fuzz/run.sh $(FUZZ_SECONDS)
 
-fuzz-briefly: ## The same, five seconds each
-	bash Fuzz/run.sh 5
+fuzz-briefly: ## The same, five seconds each; in CI a minute each
+	bash Tests/Fuzz/run.sh $(if $(CI),60,5)
 
 interop: build ## Everything that qpeft reads and writes, checked by the libraries that own the formats (PyPI; compiles llama.cpp)
 	bash Tests/Interop/run.sh

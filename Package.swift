@@ -104,17 +104,13 @@ let package = Package(
 
     // Measures kernels against OpenBLAS (Docs/Kernels.md). In this package because kernels are not public.
     .executableTarget(
-      name: "KernelBenchmark", dependencies: ["QPEFTKernels", "BenchmarkYardstick"], path: "Benchmarks/Kernels",
+      name: "KernelBenchmark", dependencies: ["QPEFTMeasurement", "QPEFTKernels"], path: "Benchmarks/Kernels",
       swiftSettings: swiftSettings),
-    // What it measures against: OpenBLAS with its own threads.
-    .target(
-      name: "BenchmarkYardstick", path: "Benchmarks/Yardstick", sources: ["yardstick.c"],
-      linkerSettings: [.linkedLibrary("openblas")]),
 
     // What is done with files of strangers: for the tests that change their bytes, and for libFuzzer (Docs/Reliability.md).
     .target(
       name: "FuzzTargets", dependencies: ["QPEFTModels", "QPEFTText", "QPEFTFormats", "QPEFTTensor", "QPEFTJSON"],
-      path: "Fuzz/Targets", swiftSettings: swiftSettings),
+      path: "Tests/Fuzz/Targets", swiftSettings: swiftSettings),
 
     // Measures memory of training on random weights of any size (Docs/MemoryModel.md).
     .executableTarget(
@@ -123,7 +119,7 @@ let package = Package(
         "QPEFTFormats", "QPEFTQuantization", "QPEFTKernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "Benchmarks/Memory", swiftSettings: swiftSettings),
+      path: "Benchmarks/Memory", exclude: ["limited.sh"], swiftSettings: swiftSettings),
 
     // Tests: one target per room, plus Acceptance (the built command, from outside).
     tests("QPEFTKernelsTests", ["QPEFTKernels"]),

@@ -1,10 +1,10 @@
-internal import BenchmarkYardstick
 internal import Foundation
 internal import QPEFTKernels
+internal import QPEFTMeasurement
 
 /// Causal attention: floating-point operations a second, counting what the mask leaves, beside sgemm of 1024 x 1024 x 1024.
 struct AttentionBenchmark {
-  let clock: Stopwatch
+  let clock: TurnClock
 
   func run() {
     print("attention             rows    forward  backward  GFLOP/s   of sgemm")
@@ -19,11 +19,11 @@ struct AttentionBenchmark {
 
   private func measure(_ shape: AttentionShape, _ segments: [AttentionSegment], rows: Int) {
     let (width, keyWidth) = (rows * shape.heads * shape.head, rows * shape.keyValueHeads * shape.head)
-    let (q, k, v) = (Floats(width), Floats(keyWidth), Floats(keyWidth))
-    let (out, dq, dk, dv) = (Floats(width), Floats(width), Floats(keyWidth), Floats(keyWidth))
-    let logsumexp = Floats(rows * shape.heads)
+    let (q, k, v) = (Numbers(width), Numbers(keyWidth), Numbers(keyWidth))
+    let (out, dq, dk, dv) = (Numbers(width), Numbers(width), Numbers(keyWidth), Numbers(keyWidth))
+    let logsumexp = Numbers(rows * shape.heads)
     let side = 1024
-    let (a, b, c) = (Floats(side * side), Floats(side * side), Floats(side * side))
+    let (a, b, c) = (Numbers(side * side), Numbers(side * side), Numbers(side * side))
     let best = clock.best(
       turns: 3, repeats: 2,
       [
@@ -38,9 +38,7 @@ struct AttentionBenchmark {
             q: q.input, k: k.input, v: v.input, segments: segments, shape: shape)
         },
         {
-          qp_yardstick_sgemm(
-            KernelSet.threadCount, 1, side, side, side, a.input.baseAddress, side, b.input.baseAddress, side, 0,
-            c.buffer.baseAddress, side)
+          Kernels.yardstickGemm(c.buffer, a.input, b.input, transposeB: true, m: side, n: side, k: side)
         },
       ])
     let pairs = segments.reduce(0) { $0 + $1.keyCount * ($1.keyCount + 1) / 2 }

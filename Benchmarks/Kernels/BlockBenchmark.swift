@@ -1,10 +1,10 @@
-internal import BenchmarkYardstick
 internal import Foundation
 internal import QPEFTKernels
+internal import QPEFTMeasurement
 
 /// Products with matrices in ggml's block formats, of 1 and 512 tokens, beside one call of OpenBLAS for the same as floats.
 struct BlockBenchmark {
-  let clock: Stopwatch
+  let clock: TurnClock
 
   func run(_ shapes: [(Int, Int)]) {
     print("    rows x columns  tokens  way       GFLOP/s   sgemm  ratio  format")
@@ -18,8 +18,8 @@ struct BlockBenchmark {
 
   private func compare(_ weight: BlockWeight, _ n: Int, _ transposed: Bool, _ format: String) {
     let (inputs, outputs) = transposed ? (weight.rows, weight.columns) : (weight.columns, weight.rows)
-    let x = Floats(n * inputs)
-    let y = Floats(n * outputs)
+    let x = Numbers(n * inputs)
+    let y = Numbers(n * outputs)
     let work = 2 * Double(n) * Double(weight.rows) * Double(weight.columns)
     let best = clock.best(
       turns: 3, repeats: max(2, min(60, Int(6e9 / work))),
@@ -32,9 +32,8 @@ struct BlockBenchmark {
           }
         },
         {
-          qp_yardstick_sgemm(
-            KernelSet.threadCount, transposed ? 0 : 1, n, outputs, inputs, x.input.baseAddress, inputs,
-            weight.dense.input.baseAddress, weight.columns, 0, y.buffer.baseAddress, outputs)
+          Kernels.yardstickGemm(
+            y.buffer, x.input, weight.dense.input, transposeB: !transposed, m: n, n: outputs, k: inputs)
         },
       ])
     let line =

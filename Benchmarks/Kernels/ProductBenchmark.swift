@@ -1,48 +1,52 @@
-internal import BenchmarkYardstick
 internal import Foundation
 internal import QPEFTKernels
+internal import QPEFTMeasurement
 
 /// Products with a 4-bit matrix beside one call of OpenBLAS for the same product with the matrix as floats, and, on one core, beside
 /// decoding 256 rows at a time to floats and calling OpenBLAS on them.
 struct ProductBenchmark {
-  let clock: Stopwatch
+  let clock: TurnClock
   let tokens: [Int]
+  private static let slabRows = 256
 
   func run(_ shapes: [(Int, Int)]) {
     print("    rows x columns  tokens  way       GFLOP/s   sgemm  ratio" + (isOneCore ? "   slabs  ratio" : ""))
     for (rows, columns) in shapes {
-      let weight = FourBitWeight(rows: rows, columns: columns)
+      let weights = MeasuredWeights(.nf4Forward, rows: rows, columns: columns)
       for n in tokens {
-        for transposed in [false, true] { compare(weight, n, transposed: transposed) }
+        for transposed in [false, true] { compare(weights, n, transposed: transposed) }
       }
     }
   }
 
   private var isOneCore: Bool { clock.countsThreadTime }
 
-  private func compare(_ weight: FourBitWeight, _ n: Int, transposed: Bool) {
+  private func compare(_ weights: MeasuredWeights, _ n: Int, transposed: Bool) {
+    let (weight, dense) = (weights.view, weights.dense)
     let (inputs, outputs) = transposed ? (weight.rows, weight.columns) : (weight.columns, weight.rows)
-    let x = Floats(n * inputs)
-    let y = Floats(n * outputs)
+    let x = Numbers(n * inputs)
+    let y = Numbers(n * outputs)
     let work = 2 * Double(n) * Double(weight.rows) * Double(weight.columns)
     var bodies: [() -> Void] = [
       {
         if transposed {
-          Kernels.multiplyTransposed(y.buffer, x.input, weight.view, n: n)
+          Kernels.multiplyTransposed(y.buffer, x.input, weight, n: n)
         } else {
-          Kernels.multiply(y.buffer, x.input, weight.view, n: n)
+          Kernels.multiply(y.buffer, x.input, weight, n: n)
         }
       },
       {
-        qp_yardstick_sgemm(
-          KernelSet.threadCount, transposed ? 0 : 1, n, outputs, inputs, x.input.baseAddress, inputs,
-          weight.dense.input.baseAddress, weight.columns, 0, y.buffer.baseAddress, outputs)
+        Kernels.yardstickGemm(
+          y.buffer, x.input, dense.input, transposeB: !transposed, m: n, n: outputs, k: inputs)
       },
     ]
     var names = [transposed ? "dy · W" : "x · Wᵀ"]
-    if isOneCore && n > 8 { bodies.append { slabs(weight, x, y, n, transposed: transposed) } }
+    if isOneCore && n > 8 {
+      let slab = Numbers(min(weight.rows, Self.slabRows) * weight.columns)
+      bodies.append { slabs(weight, slab, x, y, n, transposed: transposed) }
+    }
     if !transposed && n == 1 {
-      bodies.append { Kernels.multiplyFixedPoint(y.buffer, x.input, weight.view, n: 1) }
+      bodies.append { Kernels.multiplyFixedPoint(y.buffer, x.input, weight, n: 1) }
       names.append("15 bits")
     }
     let best = clock.best(turns: 3, repeats: max(2, min(60, Int(6e9 / work))), bodies)
@@ -54,19 +58,19 @@ struct ProductBenchmark {
     }
   }
 
-  private func slabs(_ weight: FourBitWeight, _ x: Floats, _ y: Floats, _ n: Int, transposed: Bool) {
-    for row in stride(from: 0, to: weight.rows, by: FourBitWeight.slabRows) {
-      let rows = min(FourBitWeight.slabRows, weight.rows - row)
-      let decoded = UnsafeMutableBufferPointer(rebasing: weight.slab.buffer[..<(rows * weight.columns)])
-      Kernels.decode(decoded, weight.view, first: row * weight.columns)
+  private func slabs(_ weight: MatrixView, _ slab: Numbers, _ x: Numbers, _ y: Numbers, _ n: Int, transposed: Bool) {
+    for row in stride(from: 0, to: weight.rows, by: Self.slabRows) {
+      let rows = min(Self.slabRows, weight.rows - row)
+      let decoded = UnsafeMutableBufferPointer(rebasing: slab.buffer[..<(rows * weight.columns)])
+      Kernels.decode(decoded, weight, first: row * weight.columns)
       if transposed {
-        qp_yardstick_sgemm(
-          1, 0, n, weight.columns, rows, x.input.baseAddress.map { $0 + row }, weight.rows, decoded.baseAddress,
-          weight.columns, row > 0 ? 1 : 0, y.buffer.baseAddress, weight.columns)
+        Kernels.yardstickGemm(
+          y.buffer, accumulates: row > 0, UnsafeBufferPointer(rebasing: x.input[row...]), lda: weight.rows,
+          UnsafeBufferPointer(decoded), m: n, n: weight.columns, k: rows)
       } else {
-        qp_yardstick_sgemm(
-          1, 1, n, rows, weight.columns, x.input.baseAddress, weight.columns, decoded.baseAddress, weight.columns, 0,
-          y.buffer.baseAddress.map { $0 + row }, weight.rows)
+        Kernels.yardstickGemm(
+          UnsafeMutableBufferPointer(rebasing: y.buffer[row...]), ldc: weight.rows, x.input,
+          UnsafeBufferPointer(decoded), transposeB: true, m: n, n: rows, k: weight.columns)
       }
     }
   }

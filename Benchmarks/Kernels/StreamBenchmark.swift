@@ -1,18 +1,19 @@
 internal import Foundation
 internal import QPEFTKernels
+internal import QPEFTMeasurement
 
 /// Kernels that are bound by memory, as bytes read and written a second, beside copying memory; and the codecs.
 struct StreamBenchmark {
-  let clock: Stopwatch
+  let clock: TurnClock
   private let count = 1 << 24
   private let width = 2048
 
   func run() {
     let rows = count / width
-    let (x, y, z, w, u) = (Floats(count), Floats(count), Floats(count), Floats(count), Floats(count))
+    let (x, y, z, w, u) = (Numbers(count), Numbers(count), Numbers(count), Numbers(count), Numbers(count))
     for i in 0..<count { w.buffer[i] = abs(w.buffer[i]) }
-    let (scale, inverse) = (Floats(width), Floats(rows))
-    let (cosine, sine) = (Floats(rows * 32), Floats(rows * 32))
+    let (scale, inverse) = (Numbers(width), Numbers(rows))
+    let (cosine, sine) = (Numbers(rows * 32), Numbers(rows * 32))
     let positions = (0..<rows).map { Int32($0) }
     let bytes = Double(count * 4)
     let kernels: [(String, Double, () -> Void)] = [
@@ -60,14 +61,14 @@ struct StreamBenchmark {
     codecs(x, y, copy: copy)
   }
 
-  private func codecs(_ x: Floats, _ y: Floats, copy: Double) {
-    let weight = FourBitWeight(rows: count / width, columns: width)
+  private func codecs(_ x: Numbers, _ y: Numbers, copy: Double) {
+    let weights = MeasuredWeights(.nf4Forward, rows: count / width, columns: width)
     let halves = UnsafeMutableBufferPointer<UInt16>.allocate(capacity: count)
     defer { halves.deallocate() }
     for i in 0..<count { halves[i] = UInt16(x.buffer[i].bitPattern >> 16) }
     let codes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: count / 2)
     defer { codes.deallocate() }
-    let absmax = Floats(count / 64)
+    let absmax = Numbers(count / 64)
     let best = clock.best(
       turns: 3, repeats: 3,
       [
@@ -75,7 +76,7 @@ struct StreamBenchmark {
           Kernels.quantize4Bit(
             codes: codes, absmax: absmax.buffer, values: UnsafeRawBufferPointer(halves), storage: .bf16, count: count,
             block: 64, kind: .nf4)
-        }, { Kernels.decode(y.buffer, weight.view, first: 0) },
+        }, { Kernels.decode(y.buffer, weights.view, first: 0) },
       ])
     let moved = Double(count) * (4 + 0.5 + 4.0 / 64)
     print(String(format: "quantize bf16 to nf4 %6.2f Gweight/s", Double(count) / best[0] / 1e9))
@@ -86,7 +87,7 @@ struct StreamBenchmark {
   }
 
   /// A copy by all threads, through the kernel that does nothing else.
-  private func parallelCopy(_ y: Floats, _ x: Floats) {
+  private func parallelCopy(_ y: Numbers, _ x: Numbers) {
     Kernels.decode(
       y.buffer, MatrixView(dense: UnsafeRawBufferPointer(x.buffer), storage: .f32, rows: count / width, columns: width),
       first: 0)

@@ -35,7 +35,7 @@ while let argument = arguments.popFirst() {
 if chosen.isEmpty { chosen = sections }
 if shapes.isEmpty { shapes = [(576, 1536), (2048, 5632), (4096, 4096), (11008, 4096), (4096, 11008)] }
 
-let clock = Stopwatch(countsThreadTime: KernelSet.threadCount == 1)
+let clock = TurnClock(countsThreadTime: KernelSet.threadCount == 1)
 print("\(KernelSet.active) kernels, \(KernelSet.threadCount) threads (\(KernelSet.threadBackend))")
 if chosen.contains("products") { ProductBenchmark(clock: clock, tokens: tokens).run(shapes) }
 if chosen.contains("blocks") { BlockBenchmark(clock: clock).run(shapes) }

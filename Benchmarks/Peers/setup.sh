@@ -18,10 +18,11 @@ if [ -z "${PYTHON:-}" ]; then
   fi
 fi
 gguf="$(Docs/Examples/requests/fetch-model.sh)"
-if [ ! -d "$folder/nf4" ]; then .build/release/qpeft quantize "$gguf" --output "$folder/nf4"; fi
+if [ ! -d "$folder/smollm2-f32" ]; then "$PYTHON" Tests/References/make_smollm2_directories.py "$gguf" "$folder"; fi
+# From float32, so that its config asks for float32 products: float16 is unusably slow in bitsandbytes on a processor.
+if [ ! -d "$folder/nf4" ]; then .build/release/qpeft quantize "$folder/smollm2-f32" --output "$folder/nf4"; fi
 if [ ! -f "$folder/q4_0.gguf" ]; then "$PYTHON" Benchmarks/Peers/make_q4_0.py "$gguf" "$folder/q4_0.gguf"; fi
 if [ ! -d "$folder/mlx4" ]; then
-  "$PYTHON" Tests/References/make_smollm2_directories.py "$gguf" "$folder"
   "$PYTHON" -m mlx_lm convert --hf-path "$folder/smollm2-f32" --mlx-path "$folder/mlx4" -q --q-bits 4 --q-group-size 64
 fi
 echo "ready: $PYTHON Benchmarks/Peers/compare.py --folder $folder --python $PYTHON --output results.json"

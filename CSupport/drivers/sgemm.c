@@ -39,10 +39,11 @@ static void gemm_task(void *context, size_t index, size_t worker) {
 
 static atomic_int told;
 
-void qp_sgemm_whole(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, const float *a, const float *b, float *c) {
+void qp_sgemm_yardstick(int transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+                        int accumulate, float *c, size_t ldc) {
   openblas_set_num_threads((int)qp_thread_count());
-  cblas_sgemm(ROW_MAJOR, transpose_a ? TRANSPOSED : PLAIN, transpose_b ? TRANSPOSED : PLAIN, (int)m, (int)n, (int)k, 1, a,
-              (int)(transpose_a ? m : k), b, (int)(transpose_b ? k : n), 0, c, (int)n);
+  cblas_sgemm(ROW_MAJOR, PLAIN, transpose_b ? TRANSPOSED : PLAIN, (int)m, (int)n, (int)k, 1, a, (int)lda, b, (int)ldb,
+              accumulate ? 1 : 0, c, (int)ldc);
   openblas_set_num_threads(1);
   atomic_store(&told, 1);
 }

@@ -111,9 +111,10 @@ void qp_gather_rows(float *y, const qp_matrix *w, const int32_t *ids, size_t n);
 void qp_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
               const float *b, size_t ldb, float beta, float *c, size_t ldc);
 
-/// C[m, n] = op(A) · op(B), contiguous, by one call of OpenBLAS with threads of its own, as many as the drivers use: the yardstick
-/// that kernels are measured with. Nothing else calls it; afterwards OpenBLAS has one thread again.
-void qp_sgemm_whole(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, const float *a, const float *b, float *c);
+/// C[m, n] = A · op(B), added to C where `accumulate`, by one call of OpenBLAS with threads of its own, as many as the drivers use:
+/// the yardstick that kernels are measured with. Nothing else calls it; afterwards OpenBLAS has one thread again.
+void qp_sgemm_yardstick(int transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+                        int accumulate, float *c, size_t ldc);
 
 /// Runs the innermost product `rounds` times on every thread, on operands that stay in the nearest cache, and returns the number
 /// of multiplications and additions: for measurements, the rate that no kernel goes above.

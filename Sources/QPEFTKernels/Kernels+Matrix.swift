@@ -87,15 +87,20 @@ extension Kernels {
       transposeB ? k : n, beta, c.baseAddress, n)
   }
 
-  /// `C[m, n] = op(A) · op(B)` by one call of OpenBLAS with threads of its own: what measurements compare kernels with.
+  /// `C[m, n] = A · op(B)`, added to C where `accumulates`, by one call of OpenBLAS with threads of its own: what measurements
+  /// compare kernels with. B is contiguous; `lda` and `ldc` numbers lie between the beginnings of rows of A and C (nil: k, n).
   package static func yardstickGemm(
-    _ c: Output, _ a: Input, _ b: Input, transposeB: Bool = false, m: Int, n: Int, k: Int
+    _ c: Output, ldc: Int? = nil, accumulates: Bool = false, _ a: Input, lda: Int? = nil, _ b: Input,
+    transposeB: Bool = false, m: Int, n: Int, k: Int
   ) {
-    check("yardstickGemm a", a.count, m * k)
-    check("yardstickGemm b", b.count, k * n)
-    check("yardstickGemm c", c.count, m * n)
     guard m > 0, n > 0, k > 0 else { return }
-    qp_sgemm_whole(0, transposeB ? 1 : 0, m, n, k, a.baseAddress, b.baseAddress, c.baseAddress)
+    let (lda, ldc) = (lda ?? k, ldc ?? n)
+    precondition(
+      a.count >= (m - 1) * lda + k && b.count >= k * n && c.count >= (m - 1) * ldc + n, "yardstickGemm: too few numbers"
+    )
+    qp_sgemm_yardstick(
+      transposeB ? 1 : 0, m, n, k, a.baseAddress, lda, b.baseAddress, transposeB ? k : n, accumulates ? 1 : 0,
+      c.baseAddress, ldc)
   }
 
   /// Runs the innermost product `rounds` times on every thread and returns its multiplications and additions.

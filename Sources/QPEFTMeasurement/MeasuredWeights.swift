@@ -1,13 +1,13 @@
-internal import QPEFTKernels
+package import QPEFTKernels
 
 /// A frozen matrix in the storage of a kernel, and the same numbers as floats for the yardstick.
-final class MeasuredWeights: Sendable {
-  let view: MatrixView
-  let dense: Numbers
+package final class MeasuredWeights: Sendable {
+  package let view: MatrixView
+  package let dense: Numbers
   private let owners: [any AnyObject & Sendable]
 
   /// A matrix of repeatable numbers for a kernel that multiplies.
-  init(_ kernel: MeasuredKernel, rows: Int, columns: Int) {
+  package init(_ kernel: MeasuredKernel, rows: Int, columns: Int) {
     dense = Numbers(rows * columns, seed: 2)
     if kernel == .bf16Forward {
       let halves = Scratch(2 * dense.count)

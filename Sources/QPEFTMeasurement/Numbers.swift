@@ -3,13 +3,13 @@ internal import QPEFTKernels
 /// Repeatable numbers that stay where they are for as long as somebody measures with them.
 ///
 /// `@unchecked Sendable`: one measurement runs at a time.
-final class Numbers: @unchecked Sendable {
-  let buffer: UnsafeMutableBufferPointer<Float>
-  var input: UnsafeBufferPointer<Float> { UnsafeBufferPointer(buffer) }
-  var count: Int { buffer.count }
+package final class Numbers: @unchecked Sendable {
+  package let buffer: UnsafeMutableBufferPointer<Float>
+  package var input: UnsafeBufferPointer<Float> { UnsafeBufferPointer(buffer) }
+  package var count: Int { buffer.count }
 
   /// `count` numbers between -0.5 and 0.5.
-  init(_ count: Int, seed: UInt64 = 1) {
+  package init(_ count: Int, seed: UInt64 = 1) {
     let memory = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
     buffer = UnsafeMutableBufferPointer(start: memory.bindMemory(to: Float.self, capacity: max(count, 1)), count: count)
     Kernels.uniform(buffer, key: RandomKey(seed: seed))

@@ -19,9 +19,9 @@ import Testing
   static let samples: [Sample] = {
     let names = (try? FileManager.default.subpathsOfDirectory(atPath: root)) ?? []
     return names.sorted().compactMap { name in
-      if name.hasPrefix("Fuzz/corpus/") {
+      if name.hasPrefix("Tests/Fuzz/corpus/") {
         let parts = name.split(separator: "/")
-        return parts.count == 4 ? FuzzTarget(rawValue: String(parts[2])).map { Sample(path: name, target: $0) } : nil
+        return parts.count == 5 ? FuzzTarget(rawValue: String(parts[3])).map { Sample(path: name, target: $0) } : nil
       }
       guard name.hasPrefix("Tests/Fixtures/") else { return nil }
       let target: FuzzTarget? =

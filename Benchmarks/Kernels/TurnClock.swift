@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// Times bodies in turns and keeps the best time of each.
-struct Stopwatch {
+struct TurnClock {
   /// The processor's time of this thread, instead of the time of day.
   let countsThreadTime: Bool
 

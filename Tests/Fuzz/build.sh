@@ -2,7 +2,7 @@
 # Builds .build/fuzz/qpeft-fuzz: the rooms that read files of strangers, each compiled with libFuzzer's coverage.
 # SwiftPM gives every executable a main of its own, libFuzzer has its own: hence the compilers by hand.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 out=.build/fuzz
 mkdir -p $out
 cat > $out/module.modulemap <<MAP
@@ -18,12 +18,12 @@ common=(-O -parse-as-library -swift-version 6 -package-name qpeft -sanitize=fuzz
 for room in QPEFTJSON QPEFTKernels QPEFTTensor QPEFTQuantization QPEFTText QPEFTFormats QPEFTAutodiff QPEFTLayers QPEFTModels \
   FuzzTargets; do
   folder=Sources/$room
-  [ $room = FuzzTargets ] && folder=Fuzz/Targets
+  [ $room = FuzzTargets ] && folder=Tests/Fuzz/Targets
   [ -e $out/$room.o ] && [ -z "$(find $folder -name '*.swift' -newer $out/$room.o)" ] && [ -z "${changed:-}" ] && continue
   changed=yes
   # shellcheck disable=SC2046
   swiftc "${common[@]}" -wmo -module-name $room -emit-module -emit-module-path $out/$room.swiftmodule \
     -c $(find $folder -name '*.swift') -o $out/$room.o
 done
-swiftc "${common[@]}" -module-name Fuzz Fuzz/Main.swift $out/*.o -lopenblas -lz -lm -o $out/qpeft-fuzz
+swiftc "${common[@]}" -module-name Fuzz Tests/Fuzz/Main.swift $out/*.o -lopenblas -lz -lm -o $out/qpeft-fuzz
 echo $out/qpeft-fuzz

@@ -1,12 +1,12 @@
-"""Small seeds for every target out of the fixtures of the tests, and a few written here. Run: python3 Fuzz/make_corpus.py"""
+"""Small seeds for every target out of the fixtures of the tests, and a few written here. Run: python3 Tests/Fuzz/make_corpus.py"""
 
 import json
 import shutil
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "Tests" / "Fixtures"
-CORPUS = ROOT / "Fuzz" / "corpus"
+CORPUS = ROOT / "Tests" / "Fuzz" / "corpus"
 
 
 def seed(target, name, content):
