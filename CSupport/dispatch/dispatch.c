@@ -59,6 +59,8 @@ int qp_select_kernel_set(const char *name) {
   return 0;
 }
 
+const char *qp_overriding_kernel_set(void) { return override ? override->name : NULL; }
+
 int qp_override_kernel_set(const char *name) {
   const qp_kernel_set *set = name ? named_set(name) : NULL;
   if (name && !set) return -1;

@@ -32,12 +32,12 @@ typedef struct {
 } tile_memory;
 
 static size_t tile_floats(size_t m, size_t head) {
-  size_t rows = qp_ceil(m, QP_MAX_MR * 3), wide = qp_ceil(head, QP_MAX_NR);
+  size_t rows = qp_round_up(m, QP_MAX_MR * 3), wide = qp_round_up(head, QP_MAX_NR);
   return rows * head + QP_TILE_PADDED * head + QP_TILE_PADDED * wide + rows * QP_TILE_PADDED + rows * head + 4 * rows + 64;
 }
 
 static tile_memory tile_memory_at(float *at, size_t m, size_t head) {
-  size_t rows = qp_ceil(m, QP_MAX_MR * 3), wide = qp_ceil(head, QP_MAX_NR);
+  size_t rows = qp_round_up(m, QP_MAX_MR * 3), wide = qp_round_up(head, QP_MAX_NR);
   tile_memory t;
   t.totals = (double *)at, at += 2 * rows;
   t.q = at, at += rows * head;
@@ -122,7 +122,7 @@ void qp_attention(float *out, float *logsumexp, const float *q, const float *k, 
   attention a = {.set = qp_kernels(), .out = out, .logsumexp = logsumexp, .q = q, .k = k, .v = v, .segments = segments,
                  .segment_count = segment_count, .rows = rows, .heads = heads, .kv_heads = kv_heads, .head = head,
                  .queries = queries_of(heads / kv_heads), .scale = scale, .scratch = scratch};
-  a.scratch_floats = qp_ceil(tile_floats(a.queries * (heads / kv_heads), head), 16);
+  a.scratch_floats = qp_round_up(tile_floats(a.queries * (heads / kv_heads), head), 16);
   size_t tasks = 0;
   for (size_t i = 0; i < segment_count; i++) tasks += tiles_of(&a, segments + i) * kv_heads;
   qp_parallel_for(tasks, attend_task, &a);
@@ -130,5 +130,5 @@ void qp_attention(float *out, float *logsumexp, const float *q, const float *k, 
 
 size_t qp_attention_scratch_bytes(size_t heads, size_t kv_heads, size_t head) {
   size_t group = heads / kv_heads;
-  return qp_worker_limit() * qp_ceil(tile_floats(queries_of(group) * group, head), 16) * sizeof(float);
+  return qp_worker_limit() * qp_round_up(tile_floats(queries_of(group) * group, head), 16) * sizeof(float);
 }

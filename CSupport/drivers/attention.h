@@ -5,12 +5,10 @@
 #include <string.h>
 
 #include "dispatch/kernel_set.h"
+#include "drivers/split.h"
 
 // 96 rows are whole tiles of 6 and 12 and whole panels of 16 and 32.
 enum { QP_TILE = 96, QP_TILE_PADDED = 96 + QP_MAX_NR };
-
-static inline size_t qp_least(size_t a, size_t b) { return a < b ? a : b; }
-static inline size_t qp_ceil(size_t count, size_t unit) { return (count + unit - 1) / unit * unit; }
 
 /// How many of the segment's keys its query `j` sees.
 static inline size_t qp_visible(const qp_segment *s, size_t j) { return s->key_count - s->query_count + j + 1; }

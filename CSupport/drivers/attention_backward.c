@@ -21,7 +21,7 @@ typedef struct {
 static size_t parts_of(size_t kv_heads) { return kv_heads < 8 ? 4 : kv_heads < 16 ? 2 : 1; }
 
 static size_t tile_floats(size_t head) {
-  size_t wide = qp_ceil(head, QP_MAX_NR);
+  size_t wide = qp_round_up(head, QP_MAX_NR);
   return 4 * QP_TILE_PADDED * head + 3 * QP_TILE_PADDED * wide + 2 * QP_TILE_PADDED * QP_TILE_PADDED;
 }
 
@@ -43,7 +43,7 @@ typedef struct {
 } tile_memory;
 
 static tile_memory tile_memory_at(float *at, size_t head) {
-  size_t deep = QP_TILE_PADDED * head, wide = QP_TILE_PADDED * qp_ceil(head, QP_MAX_NR), square = QP_TILE_PADDED * QP_TILE_PADDED;
+  size_t deep = QP_TILE_PADDED * head, wide = QP_TILE_PADDED * qp_round_up(head, QP_MAX_NR), square = QP_TILE_PADDED * QP_TILE_PADDED;
   tile_memory t;
   t.k_panels = at, at += deep;
   t.v_panels = at, at += deep;
@@ -130,16 +130,16 @@ void qp_attention_backward(float *dq, float *dk, float *dv, const float *dout, c
                  .k = k, .v = v, .segments = segments, .segment_count = segment_count, .rows = rows, .heads = heads,
                  .kv_heads = kv_heads, .head = head, .parts = parts_of(kv_heads), .scale = scale};
   a.delta = scratch;
-  a.partial = a.delta + qp_ceil(rows * heads, 16);
-  a.scratch = a.partial + qp_ceil((a.parts - 1) * rows * heads * head, 16);
-  a.scratch_floats = qp_ceil(tile_floats(head), 16);
+  a.partial = a.delta + qp_round_up(rows * heads, 16);
+  a.scratch = a.partial + qp_round_up((a.parts - 1) * rows * heads * head, 16);
+  a.scratch_floats = qp_round_up(tile_floats(head), 16);
   qp_parallel_for(rows, delta_task, &a);
   qp_parallel_for(segment_count * kv_heads * a.parts, backward_task, &a);
   qp_parallel_for(segment_count, sum_task, &a);
 }
 
 size_t qp_attention_backward_scratch_bytes(size_t rows, size_t heads, size_t kv_heads, size_t head) {
-  size_t floats = qp_ceil(rows * heads, 16) + qp_ceil((parts_of(kv_heads) - 1) * rows * heads * head, 16) +
-                  qp_worker_limit() * qp_ceil(tile_floats(head), 16);
+  size_t floats = qp_round_up(rows * heads, 16) + qp_round_up((parts_of(kv_heads) - 1) * rows * heads * head, 16) +
+                  qp_worker_limit() * qp_round_up(tile_floats(head), 16);
   return floats * sizeof(float);
 }

@@ -1,6 +1,7 @@
 /// ggml's block formats, written: many blocks on all threads.
 #include "include/qpeft_kernels.h"
 #include "reference/blocks_encode.h"
+#include "drivers/split.h"
 #include "threads/parallel.h"
 
 static qp_block_encoder *const encoders[QP_STORAGE_COUNT] = {
@@ -20,7 +21,7 @@ typedef struct {
 static void encode_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const encode_job *j = context;
-  size_t end = (i + 1) * j->part < j->count ? (i + 1) * j->part : j->count;
+  size_t end = qp_part_end(j->count, j->part, i);
   for (size_t b = i * j->part; b < end; b++) j->encode(j->blocks + b * j->block.bytes, j->x + b * j->block.count);
 }
 
@@ -29,5 +30,5 @@ int qp_blocks_are_written(qp_storage storage) { return encoders[storage] != NULL
 void qp_blocks_encode(uint8_t *blocks, const float *x, qp_storage storage, size_t count) {
   encode_job job = {.encode = encoders[storage], .block = qp_block_of(storage), .blocks = blocks, .x = x, .count = count};
   job.part = 4096 / job.block.count;
-  qp_parallel_for((count + job.part - 1) / job.part, encode_task, &job);
+  qp_parallel_for(qp_parts(count, job.part), encode_task, &job);
 }

@@ -4,9 +4,10 @@
 
 #include "dispatch/kernel_set.h"
 #include "reference/q4_rules.h"
+#include "drivers/split.h"
 #include "threads/parallel.h"
 
-enum { ELEMENTS = 16384, LARGEST_BLOCK = 4096 };
+enum { LARGEST_BLOCK = 4096 };
 
 typedef struct {
   const qp_kernel_set *set;
@@ -55,17 +56,17 @@ static void q4_block(const quantize_job *j, size_t first) {
 static void q4_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const quantize_job *j = context;
-  size_t end = (i + 1) * j->part < j->count ? (i + 1) * j->part : j->count;
+  size_t end = qp_part_end(j->count, j->part, i);
   for (size_t first = i * j->part; first < end; first += j->block) q4_block(j, first);
 }
 
-static size_t whole_blocks(size_t block) { return block < ELEMENTS ? ELEMENTS / block * block : block; }
+static size_t whole_blocks(size_t block) { return qp_rows_of_piece(block) * block; }
 
 void qp_q4_quantize(uint8_t *codes, float *absmax, const void *values, qp_storage source, size_t count, size_t block,
                     qp_q4_kind kind) {
   quantize_job job = {.set = qp_kernels(), .codes = codes, .absmax = absmax, .values = values, .source = source,
                       .rule = &qp_q4_rules[kind], .count = count, .block = block, .part = whole_blocks(block)};
-  qp_parallel_for((count + job.part - 1) / job.part, q4_task, &job);
+  qp_parallel_for(qp_parts(count, job.part), q4_task, &job);
 }
 
 // bitsandbytes looks the code up in a table of 65,536 bins over [-1, 1]; a bin has the code of its own value. The same without
@@ -104,7 +105,7 @@ static void dynamic_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const quantize_job *j = context;
   const float *values = j->values;
-  size_t end = (i + 1) * j->part < j->count ? (i + 1) * j->part : j->count;
+  size_t end = qp_part_end(j->count, j->part, i);
   for (size_t first = i * j->part; first < end; first += j->block)
     qp_dynamic8_encode(j->codes + first, j->absmax + first / j->block, values + first,
                        end - first < j->block ? end - first : j->block, j->bounds);
@@ -115,5 +116,5 @@ void qp_dynamic8_quantize(uint8_t *codes, float *absmax, const float *values, si
   qp_dynamic8_bounds(bounds, qp_dynamic_map);
   quantize_job job = {.set = qp_kernels(), .codes = codes, .absmax = absmax, .values = values, .bounds = bounds,
                       .count = count, .block = block, .part = whole_blocks(block)};
-  qp_parallel_for((count + job.part - 1) / job.part, dynamic_task, &job);
+  qp_parallel_for(qp_parts(count, job.part), dynamic_task, &job);
 }

@@ -2,9 +2,10 @@
 #include <math.h>
 
 #include "dispatch/kernel_set.h"
+#include "drivers/split.h"
 #include "threads/parallel.h"
 
-enum { PIECE = 16384, COLUMNS = 128 };
+enum { COLUMNS = 128 };
 
 typedef struct {
   const qp_kernel_set *set;
@@ -13,13 +14,10 @@ typedef struct {
   size_t rows, width, part;
 } columns_job;
 
-// Rows of a task: about PIECE elements.
-static size_t rows_part(size_t width) { return width < PIECE ? PIECE / (width ? width : 1) : 1; }
-
 static void scale_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const columns_job *j = context;
-  size_t end = (i + 1) * j->part < j->rows ? (i + 1) * j->part : j->rows;
+  size_t end = qp_part_end(j->rows, j->part, i);
   for (size_t row = i * j->part; row < end; row++) {
     float *y = j->y + row * j->width;
     j->set->multiply(y, j->a + row * j->width, j->b, j->width);
@@ -28,8 +26,8 @@ static void scale_task(void *context, size_t i, size_t worker) {
 }
 
 void qp_scale_columns(float *y, const float *x, const float *scale, const float *shift, size_t n, size_t d) {
-  size_t part = rows_part(d);
-  qp_parallel_for((n + part - 1) / part, scale_task,
+  size_t part = qp_rows_of_piece(d);
+  qp_parallel_for(qp_parts(n, part), scale_task,
                   &(columns_job){.set = qp_kernels(), .y = y, .a = x, .b = scale, .shift = shift, .rows = n, .width = d,
                                  .part = part});
 }
@@ -46,14 +44,14 @@ static void dots_task(void *context, size_t i, size_t worker) {
 }
 
 void qp_column_dots(float *sums, const float *a, const float *b, size_t n, size_t d) {
-  qp_parallel_for((d + COLUMNS - 1) / COLUMNS, dots_task,
+  qp_parallel_for(qp_parts(d, COLUMNS), dots_task,
                   &(columns_job){.set = qp_kernels(), .y = sums, .a = a, .b = b, .rows = n, .width = d});
 }
 
 static void norms_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const columns_job *j = context;
-  size_t end = (i + 1) * j->part < j->rows ? (i + 1) * j->part : j->rows;
+  size_t end = qp_part_end(j->rows, j->part, i);
   for (size_t row = i * j->part; row < end; row++) {
     const float *x = j->a + row * j->width;
     j->y[row] = (float)sqrt(j->set->dot(x, x, j->width));
@@ -61,7 +59,7 @@ static void norms_task(void *context, size_t i, size_t worker) {
 }
 
 void qp_row_norms(float *norms, const float *x, size_t n, size_t d) {
-  size_t part = rows_part(d);
-  qp_parallel_for((n + part - 1) / part, norms_task,
+  size_t part = qp_rows_of_piece(d);
+  qp_parallel_for(qp_parts(n, part), norms_task,
                   &(columns_job){.set = qp_kernels(), .y = norms, .a = x, .rows = n, .width = d, .part = part});
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "dispatch/kernel_set.h"
+#include "drivers/split.h"
 #include "threads/parallel.h"
 
 static void decode_q4_run(const qp_kernel_set *set, float *y, const qp_matrix *w, size_t first, size_t count) {
@@ -86,8 +87,6 @@ void qp_pack_weight_columns_any(const qp_kernel_set *set, float *dst, const qp_m
   }
 }
 
-enum { PIECE = 16384 };
-
 typedef struct {
   const qp_kernel_set *set;
   float *y;
@@ -99,25 +98,25 @@ typedef struct {
 static void decode_task(void *context, size_t i, size_t worker) {
   (void)worker;
   decode_job *j = context;
-  size_t at = i * PIECE;
-  qp_decode_run(j->set, j->y + at, j->w, j->first + at, j->count - at < PIECE ? j->count - at : PIECE);
+  size_t at = i * QP_PIECE;
+  qp_decode_run(j->set, j->y + at, j->w, j->first + at, qp_piece(j->count, i));
 }
 
 void qp_matrix_decode(float *y, const qp_matrix *w, size_t first, size_t count) {
-  qp_parallel_for((count + PIECE - 1) / PIECE, decode_task,
+  qp_parallel_for(qp_pieces(count), decode_task,
                   &(decode_job){.set = qp_kernels(), .y = y, .w = w, .first = first, .count = count});
 }
 
 static void gather_task(void *context, size_t i, size_t worker) {
   (void)worker;
   decode_job *j = context;
-  size_t columns = j->w->columns, end = (i + 1) * j->part < j->count ? (i + 1) * j->part : j->count;
+  size_t columns = j->w->columns, end = qp_part_end(j->count, j->part, i);
   for (size_t at = i * j->part; at < end; at++)
     qp_decode_run(j->set, j->y + at * columns, j->w, (size_t)j->ids[at] * columns, columns);
 }
 
 void qp_gather_rows(float *y, const qp_matrix *w, const int32_t *ids, size_t n) {
-  size_t part = w->columns < PIECE ? PIECE / (w->columns ? w->columns : 1) : 1;
-  qp_parallel_for((n + part - 1) / part, gather_task,
+  size_t part = qp_rows_of_piece(w->columns);
+  qp_parallel_for(qp_parts(n, part), gather_task,
                   &(decode_job){.set = qp_kernels(), .y = y, .w = w, .ids = ids, .count = n, .part = part});
 }

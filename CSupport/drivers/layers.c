@@ -2,9 +2,10 @@
 #include <math.h>
 
 #include "dispatch/kernel_set.h"
+#include "drivers/split.h"
 #include "threads/parallel.h"
 
-enum { ELEMENTS = 16384, COLUMNS = 128 };
+enum { COLUMNS = 128 };
 
 typedef struct {
   const qp_kernel_set *set;
@@ -17,9 +18,7 @@ typedef struct {
   int flag;
 } row_job;
 
-static size_t rows_per_task(size_t d) { return d < ELEMENTS ? ELEMENTS / (d ? d : 1) : 1; }
-static size_t tasks_of(size_t n, size_t part) { return (n + part - 1) / part; }
-static size_t end_of(const row_job *j, size_t i) { return (i + 1) * j->part < j->n ? (i + 1) * j->part : j->n; }
+static size_t end_of(const row_job *j, size_t i) { return qp_part_end(j->n, j->part, i); }
 
 static void rms_norm_task(void *context, size_t i, size_t worker) {
   (void)worker;
@@ -29,8 +28,8 @@ static void rms_norm_task(void *context, size_t i, size_t worker) {
 }
 
 void qp_rms_norm(float *y, float *inverse_rms, const float *x, const float *weight, float eps, size_t n, size_t d) {
-  size_t part = rows_per_task(d);
-  qp_parallel_for(tasks_of(n, part), rms_norm_task,
+  size_t part = qp_rows_of_piece(d);
+  qp_parallel_for(qp_parts(n, part), rms_norm_task,
                   &(row_job){.set = qp_kernels(), .y = y, .y2 = inverse_rms, .x = x, .weight = weight, .scale = eps, .n = n,
                              .d = d, .part = part});
 }
@@ -54,12 +53,12 @@ static void rms_norm_weight_task(void *context, size_t i, size_t worker) {
 
 void qp_rms_norm_backward(float *dx, float *dweight, const float *dy, const float *x, const float *inverse_rms,
                           const float *weight, size_t n, size_t d, int accumulate) {
-  size_t part = rows_per_task(d);
+  size_t part = qp_rows_of_piece(d);
   row_job job = {.set = qp_kernels(), .y = dx, .dy = dy, .x = x, .inverse_rms = inverse_rms, .weight = weight, .n = n,
                  .d = d, .part = part, .flag = accumulate};
-  qp_parallel_for(tasks_of(n, part), rms_norm_backward_task, &job);
+  qp_parallel_for(qp_parts(n, part), rms_norm_backward_task, &job);
   job.y = dweight;
-  if (dweight) qp_parallel_for((d + COLUMNS - 1) / COLUMNS, rms_norm_weight_task, &job);
+  if (dweight) qp_parallel_for(qp_parts(d, COLUMNS), rms_norm_weight_task, &job);
 }
 
 static void rotate_task(void *context, size_t i, size_t worker) {
@@ -74,8 +73,8 @@ static void rotate_task(void *context, size_t i, size_t worker) {
 
 void qp_rotate(float *x, const float *cosine, const float *sine, const int32_t *positions, size_t n, size_t heads, size_t head,
                int inverse) {
-  size_t part = rows_per_task(heads * head);
-  qp_parallel_for(tasks_of(n, part), rotate_task,
+  size_t part = qp_rows_of_piece(heads * head);
+  qp_parallel_for(qp_parts(n, part), rotate_task,
                   &(row_job){.set = qp_kernels(), .y = x, .cosine = cosine, .sine = sine, .ids = positions, .n = n,
                              .heads = heads, .head = head, .flag = inverse, .part = part});
 }
@@ -88,8 +87,8 @@ static void swiglu_task(void *context, size_t i, size_t worker) {
 }
 
 void qp_swiglu(float *y, const float *gate, const float *up, size_t count) {
-  qp_parallel_for(tasks_of(count, ELEMENTS), swiglu_task,
-                  &(row_job){.set = qp_kernels(), .y = y, .x = gate, .weight = up, .n = count, .part = ELEMENTS});
+  qp_parallel_for(qp_pieces(count), swiglu_task,
+                  &(row_job){.set = qp_kernels(), .y = y, .x = gate, .weight = up, .n = count, .part = QP_PIECE});
 }
 
 static void swiglu_backward_task(void *context, size_t i, size_t worker) {
@@ -101,9 +100,9 @@ static void swiglu_backward_task(void *context, size_t i, size_t worker) {
 }
 
 void qp_swiglu_backward(float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count) {
-  qp_parallel_for(tasks_of(count, ELEMENTS), swiglu_backward_task,
+  qp_parallel_for(qp_pieces(count), swiglu_backward_task,
                   &(row_job){.set = qp_kernels(), .y = dgate, .y2 = dup, .dy = dy, .x = gate, .weight = up, .n = count,
-                             .part = ELEMENTS});
+                             .part = QP_PIECE});
 }
 
 static void cross_entropy_task(void *context, size_t row, size_t worker) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dispatch/kernel_set.h"
+#include "drivers/split.h"
 #include "threads/parallel.h"
 
 enum { QP_COPIED = 32 };  // tokens that a task copies
@@ -23,18 +24,15 @@ typedef struct {
   float *tokens, *panels;
 } product;
 
-static size_t round_up(size_t count, size_t unit) { return (count + unit - 1) / unit * unit; }
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
 // x as [k-block][token][kc]: the rows that a tile reads lie side by side, where as rows of x they may share a few lines of cache.
 static float *tokens_at(const product *p, size_t k, size_t kc, size_t token) { return p->tokens + k * p->n + token * kc; }
 
 static void copy_tokens(void *context, size_t task, size_t worker) {
   (void)worker;
   const product *p = context;
-  size_t end = least(p->n, (task + 1) * QP_COPIED);
+  size_t end = qp_least(p->n, (task + 1) * QP_COPIED);
   for (size_t k = 0; k < p->depth; k += QP_KC) {
-    size_t kc = least(p->depth - k, QP_KC);
+    size_t kc = qp_least(p->depth - k, QP_KC);
     for (size_t i = task * QP_COPIED; i < end; i++)
       memcpy(tokens_at(p, k, kc, i), p->x + i * p->depth + k, kc * sizeof(float));
   }
@@ -57,13 +55,13 @@ static void multiply_group(void *context, size_t index, size_t worker) {
   const product *p = context;
   const qp_kernel_set *set = p->set;
   size_t mr = set->mr, nr = set->nr, strips = (p->n + mr - 1) / mr;
-  size_t first = index * p->group, outputs = least(p->outputs - first, p->group);
+  size_t first = index * p->group, outputs = qp_least(p->outputs - first, p->group);
   size_t panel_count = (outputs + nr - 1) / nr;
   float *panels = p->panels + worker * (QP_GROUP * QP_KC);
   for (size_t k = 0; k < p->depth; k += QP_KC) {
-    size_t kc = least(p->depth - k, QP_KC);
+    size_t kc = qp_least(p->depth - k, QP_KC);
     for (size_t o = 0; o < outputs; o += nr) {
-      size_t width = least(outputs - o, nr);
+      size_t width = qp_least(outputs - o, nr);
       pack_panel(p, panels + o * kc, first + o, width, k, kc);
     }
     // The larger of tokens and panel stays in the nearest cache, the other streams past it.
@@ -71,7 +69,7 @@ static void multiply_group(void *context, size_t index, size_t worker) {
     for (size_t i = 0; i < tiles; i++) {
       size_t strip = nr > 16 ? i / panel_count : i % strips, o = (nr > 16 ? i % panel_count : i / strips) * nr;
       set->gemm_tile(p->y + strip * mr * p->outputs + first + o, p->outputs, tokens_at(p, k, kc, strip * mr), kc, 1,
-                     panels + o * kc, kc, least(p->n - strip * mr, mr), least(outputs - o, nr), p->accumulate || k > 0);
+                     panels + o * kc, kc, qp_least(p->n - strip * mr, mr), qp_least(outputs - o, nr), p->accumulate || k > 0);
     }
   }
 }
@@ -79,7 +77,7 @@ static void multiply_group(void *context, size_t index, size_t worker) {
 // Outputs of a task: whole panels, at most QP_GROUP, so that the busiest thread has least to do; the larger of two equals.
 static size_t group_of(const qp_kernel_set *set, size_t outputs) {
   size_t panels = (outputs + set->nr - 1) / set->nr, threads = qp_thread_count(), best = 1, least_work = SIZE_MAX;
-  for (size_t group = least(panels, QP_GROUP / set->nr); group > 0; group--) {
+  for (size_t group = qp_least(panels, QP_GROUP / set->nr); group > 0; group--) {
     size_t tasks = (panels + group - 1) / group, work = (tasks + threads - 1) / threads * group;
     if (work < least_work) best = group, least_work = work;
   }
@@ -96,23 +94,23 @@ static void few_rows_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const product *p = context;
   size_t first = i * p->group;
-  p->set->few_rows(p->y, p->outputs, p->tokens, p->w, first, least(p->outputs - first, p->group), p->n, p->accumulate);
+  p->set->few_rows(p->y, p->outputs, p->tokens, p->w, first, qp_least(p->outputs - first, p->group), p->n, p->accumulate);
 }
 
 static void few_columns_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const product *p = context;
   size_t first = i * p->group;
-  p->set->few_columns(p->y, p->x, p->w, first, least(p->outputs - first, p->group), p->n, p->accumulate);
+  p->set->few_columns(p->y, p->x, p->w, first, qp_least(p->outputs - first, p->group), p->n, p->accumulate);
 }
 
 // Rows that the leaves cannot read are decoded into the task's scratch and multiplied there.
 static void few_decoded_task(void *context, size_t i, size_t worker) {
   const product *p = context;
   float *decoded = p->panels + worker * (QP_GROUP * QP_KC);
-  size_t first = i * p->group, rows = least(p->outputs - first, p->group), most = least(rows, QP_GROUP * QP_KC / p->depth);
+  size_t first = i * p->group, rows = qp_least(p->outputs - first, p->group), most = qp_least(rows, QP_GROUP * QP_KC / p->depth);
   for (size_t row = first; row < first + rows; row += most) {
-    size_t count = least(first + rows - row, most);
+    size_t count = qp_least(first + rows - row, most);
     qp_matrix w = {.storage = QP_F32, .rows = count, .columns = p->depth, .values = decoded};
     qp_decode_run(p->set, decoded, p->w, row * p->depth, count * p->depth);
     p->set->few_rows(p->y + row, p->outputs, p->tokens, &w, 0, count, p->n, p->accumulate);
@@ -134,8 +132,8 @@ static int few_tokens(product *p) {
   if (p->n <= QP_FEW_MAX && set->few_takes && !qp_leaves_read(p->w)) return few_decoded(p);
   if (p->n > QP_FEW_MAX || !set->few_takes || !set->few_takes(p->w, p->n, p->transposed)) return 0;
   size_t most = p->transposed ? QP_FEW_COLUMNS : 64, threads = qp_thread_count();
-  size_t tasks = round_up((p->outputs + most - 1) / most, threads);
-  p->group = round_up((p->outputs + tasks - 1) / tasks, p->transposed ? 64 : 4);
+  size_t tasks = qp_round_up((p->outputs + most - 1) / most, threads);
+  p->group = qp_round_up((p->outputs + tasks - 1) / tasks, p->transposed ? 64 : 4);
   tasks = (p->outputs + p->group - 1) / p->group;
   if (p->transposed) {
     qp_parallel_for(tasks, few_columns_task, p);
@@ -146,13 +144,13 @@ static int few_tokens(product *p) {
   return 1;
 }
 
-static size_t token_floats(size_t n, size_t depth) { return round_up(least(n, QP_MC) * depth, 16); }
+static size_t token_floats(size_t n, size_t depth) { return qp_round_up(qp_least(n, QP_MC) * depth, 16); }
 
 static void multiply(product p, size_t n, void *scratch) {
   p.tokens = scratch;
   p.panels = p.tokens + token_floats(n, p.depth);
   for (size_t first = 0; first < n; first += QP_MC, p.x += QP_MC * p.depth, p.y += QP_MC * p.outputs) {
-    p.n = least(n - first, QP_MC);
+    p.n = qp_least(n - first, QP_MC);
     if (n <= QP_FEW_MAX && few_tokens(&p)) continue;
     p.group = group_of(p.set, p.outputs);
     qp_parallel_for((p.n + QP_COPIED - 1) / QP_COPIED, copy_tokens, &p);

@@ -1,10 +1,11 @@
-/// Steps of optimizers (AdamW over float32 moments: vectors.c), cut into fixed pieces, so that no sum depends on threads.
+/// Steps of optimizers.
 #include <math.h>
 
 #include "dispatch/kernel_set.h"
+#include "drivers/split.h"
 #include "threads/parallel.h"
 
-enum { PIECE = 16384, BLOCK = 256, COLUMNS = 128, PART = 256 };
+enum { BLOCK = 256, COLUMNS = 128, PART = 256 };
 
 typedef struct {
   const qp_kernel_set *set;
@@ -15,8 +16,36 @@ typedef struct {
   const float *m_bounds, *v_bounds;
 } step_job;
 
-static size_t pieces(size_t count) { return (count + PIECE - 1) / PIECE; }
-static size_t piece(const step_job *j, size_t i) { return j->count - i * PIECE < PIECE ? j->count - i * PIECE : PIECE; }
+// ---------------------------------------------------------------------------------------------------- AdamW
+
+static void adamw_piece(void *context, size_t i, size_t worker) {
+  (void)worker;
+  const step_job *j = context;
+  size_t at = i * QP_PIECE;
+  j->set->adamw(j->p + at, j->m + at, j->v + at, j->gradient + at, j->constants, qp_piece(j->count, i));
+}
+
+void qp_adam_constants(float constants[QP_ADAM_COUNT], float gradient_scale, float learning_rate, float beta1, float beta2,
+                       float eps, float weight_decay, uint64_t step) {
+  double correction1 = 1 - pow(beta1, (double)step), correction2 = 1 - pow(beta2, (double)step);
+  constants[QP_ADAM_GRADIENT_SCALE] = gradient_scale;
+  constants[QP_ADAM_DECAY] = (float)(1 - (double)learning_rate * weight_decay);
+  constants[QP_ADAM_BETA1_REST] = (float)(1 - (double)beta1);
+  constants[QP_ADAM_BETA2] = beta2;
+  constants[QP_ADAM_BETA2_REST] = (float)(1 - (double)beta2);
+  constants[QP_ADAM_STEP] = (float)(learning_rate / correction1);
+  constants[QP_ADAM_INVERSE_ROOT] = (float)(1 / sqrt(correction2));
+  constants[QP_ADAM_EPS] = eps;
+}
+
+void qp_adamw(float *p, float *m, float *v, const float *gradient, float gradient_scale, float learning_rate, float beta1,
+              float beta2, float eps, float weight_decay, uint64_t step, size_t count) {
+  float constants[QP_ADAM_COUNT];
+  qp_adam_constants(constants, gradient_scale, learning_rate, beta1, beta2, eps, weight_decay, step);
+  qp_parallel_for(qp_pieces(count), adamw_piece,
+                  &(step_job){.set = qp_kernels(), .p = p, .m = m, .v = v, .gradient = gradient, .constants = constants,
+                              .count = count});
+}
 
 // ---------------------------------------------------------------------------------------------------- AdamW, 8-bit moments
 
@@ -34,8 +63,8 @@ static void adamw8_block(const step_job *j, size_t first, size_t count) {
 static void adamw8_piece(void *context, size_t i, size_t worker) {
   (void)worker;
   const step_job *j = context;
-  size_t end = i * PIECE + piece(j, i);
-  for (size_t first = i * PIECE; first < end; first += BLOCK)
+  size_t end = i * QP_PIECE + qp_piece(j->count, i);
+  for (size_t first = i * QP_PIECE; first < end; first += BLOCK)
     adamw8_block(j, first, end - first < BLOCK ? end - first : BLOCK);
 }
 
@@ -46,7 +75,7 @@ void qp_adamw8(float *p, uint8_t *m_codes, float *m_absmax, uint8_t *v_codes, fl
   qp_adam_constants(constants, gradient_scale, learning_rate, beta1, beta2, eps, weight_decay, step);
   qp_dynamic8_bounds(m_bounds, qp_dynamic_map);
   qp_dynamic8_bounds(v_bounds, qp_dynamic_map_unsigned);
-  qp_parallel_for(pieces(count), adamw8_piece,
+  qp_parallel_for(qp_pieces(count), adamw8_piece,
                   &(step_job){.set = qp_kernels(), .p = p, .m = m_absmax, .v = v_absmax, .gradient = gradient,
                               .constants = constants, .count = count, .m_codes = m_codes, .v_codes = v_codes,
                               .m_bounds = m_bounds, .v_bounds = v_bounds});
@@ -57,8 +86,8 @@ void qp_adamw8(float *p, uint8_t *m_codes, float *m_absmax, uint8_t *v_codes, fl
 static void lion_piece(void *context, size_t i, size_t worker) {
   (void)worker;
   const step_job *j = context;
-  size_t at = i * PIECE;
-  j->set->lion(j->p + at, j->m + at, j->gradient + at, j->constants, piece(j, i));
+  size_t at = i * QP_PIECE;
+  j->set->lion(j->p + at, j->m + at, j->gradient + at, j->constants, qp_piece(j->count, i));
 }
 
 void qp_lion(float *p, float *m, const float *gradient, float gradient_scale, float learning_rate, float beta1, float beta2,
@@ -72,7 +101,7 @@ void qp_lion(float *p, float *m, const float *gradient, float gradient_scale, fl
       [QP_LION_BETA2_REST] = (float)(1 - (double)beta2),
       [QP_LION_RATE] = learning_rate,
   };
-  qp_parallel_for(pieces(count), lion_piece,
+  qp_parallel_for(qp_pieces(count), lion_piece,
                   &(step_job){.set = qp_kernels(), .p = p, .m = m, .gradient = gradient, .constants = constants,
                               .count = count});
 }
@@ -80,8 +109,8 @@ void qp_lion(float *p, float *m, const float *gradient, float gradient_scale, fl
 static void sgd_piece(void *context, size_t i, size_t worker) {
   (void)worker;
   const step_job *j = context;
-  size_t at = i * PIECE;
-  j->set->sgd(j->p + at, j->m + at, j->gradient + at, j->constants, piece(j, i));
+  size_t at = i * QP_PIECE;
+  j->set->sgd(j->p + at, j->m + at, j->gradient + at, j->constants, qp_piece(j->count, i));
 }
 
 void qp_sgd(float *p, float *m, const float *gradient, float gradient_scale, float learning_rate, float momentum,
@@ -91,7 +120,7 @@ void qp_sgd(float *p, float *m, const float *gradient, float gradient_scale, flo
       [QP_SGD_MOMENTUM] = momentum,             [QP_SGD_GRADIENT_PART] = nesterov ? 1 : 0,
       [QP_SGD_MOMENT_PART] = nesterov ? momentum : 1, [QP_SGD_RATE] = learning_rate,
   };
-  qp_parallel_for(pieces(count), sgd_piece,
+  qp_parallel_for(qp_pieces(count), sgd_piece,
                   &(step_job){.set = qp_kernels(), .p = p, .m = m, .gradient = gradient, .constants = constants,
                               .count = count});
 }
@@ -107,9 +136,7 @@ typedef struct {
   size_t rows, width, part;
 } factor_job;
 
-static size_t row_end(const factor_job *j, size_t i) {
-  return (i + 1) * j->part < j->rows ? (i + 1) * j->part : j->rows;
-}
+static size_t row_end(const factor_job *j, size_t i) { return qp_part_end(j->rows, j->part, i); }
 
 // (1 - beta2) is taken of the exact beta2.
 static float towards(float moment, float beta2, double target) {
@@ -180,13 +207,13 @@ void qp_adafactor_matrix(float *p, float *row, float *column, const float *gradi
                          float learning_rate, float beta2, float eps, float clip, float weight_decay, size_t n, size_t d,
                          float *scratch) {
   if (n == 0 || d == 0) return;
-  size_t part = d < PIECE ? PIECE / d : 1, tasks = (n + part - 1) / part;
+  size_t part = qp_rows_of_piece(d), tasks = qp_parts(n, part);
   factor_job job = {.set = qp_kernels(), .p = p, .row = row, .column = column, .row_factor = scratch,
                     .row_sum = scratch + n, .column_factor = scratch + 2 * n, .gradient = gradient,
                     .scale = gradient_scale, .beta2 = beta2, .eps = eps, .rows = n, .width = d, .part = part,
                     .decay = (float)(1 - (double)learning_rate * weight_decay)};
   qp_parallel_for(tasks, rows_moment, &job);
-  qp_parallel_for((d + COLUMNS - 1) / COLUMNS, columns_moment, &job);
+  qp_parallel_for(qp_parts(d, COLUMNS), columns_moment, &job);
   double mean = 0, sum = 0;
   for (size_t i = 0; i < n; i++) mean += row[i];
   mean /= (double)n;
@@ -200,8 +227,8 @@ void qp_adafactor_matrix(float *p, float *row, float *column, const float *gradi
 static void adafactor_piece(void *context, size_t i, size_t worker) {
   (void)worker;
   const step_job *j = context;
-  size_t at = i * PIECE;
-  j->set->adafactor(j->p + at, j->v + at, j->gradient + at, j->constants, piece(j, i));
+  size_t at = i * QP_PIECE;
+  j->set->adafactor(j->p + at, j->v + at, j->gradient + at, j->constants, qp_piece(j->count, i));
 }
 
 void qp_adafactor_vector(float *p, float *v, const float *gradient, float gradient_scale, float learning_rate, float beta2,
@@ -213,7 +240,7 @@ void qp_adafactor_vector(float *p, float *v, const float *gradient, float gradie
       [QP_ADAFACTOR_BETA2_REST] = (float)(1 - (double)beta2),
       [QP_ADAFACTOR_EPS] = eps,
   };
-  qp_parallel_for(pieces(count), adafactor_piece,
+  qp_parallel_for(qp_pieces(count), adafactor_piece,
                   &(step_job){.set = qp_kernels(), .p = scratch, .v = v, .gradient = gradient, .constants = constants,
                               .count = count});
   float decay = (float)(1 - (double)learning_rate * weight_decay);

@@ -28,6 +28,8 @@ const char *qp_active_kernel_set(void);
 int qp_select_kernel_set(const char *name);
 /// Uses a set for calls from this thread alone, until called with NULL (tests, comparisons). As above: 0 or -1.
 int qp_override_kernel_set(const char *name);
+/// The name of the set that this thread was given so, or NULL.
+const char *qp_overriding_kernel_set(void);
 /// Number of threads used by drivers; starts as the number of cores the process may run on. `count` 0 is read as 1,
 /// more than the larger of 4 and the number of cores as that.
 void qp_set_thread_count(size_t count);
@@ -135,6 +137,7 @@ typedef enum { QP_NF4 = 0, QP_FP4 = 1 } qp_q4_kind;
 
 /// Quantizes `count` numbers stored as `source` (QP_F32, QP_F16, QP_BF16) block by block, bit-identical to bitsandbytes' CPU path:
 /// absmax[b] = max|w|; code of clamp(w * (1 / max(absmax, tiny)), -1, 1). codes: (count + 1) / 2 bytes; absmax: ceil(count / block).
+/// `block` is a power of two, 32...4096.
 void qp_q4_quantize(uint8_t *codes, float *absmax, const void *values, qp_storage source, size_t count, size_t block,
                     qp_q4_kind kind);
 

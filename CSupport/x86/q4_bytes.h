@@ -53,17 +53,17 @@ static inline void qp_transpose_bytes(__m128i columns[16], const __m128i rows[16
   }
 }
 
-/// The 16 bytes of codes of 32 columns of up to 16 rows, transposed, and the scales of those rows (0 past `rows`).
+/// The 16 bytes of codes of 32 columns of up to 16 rows, transposed, and the scales of those rows (0 past `rows`). Unless `first`,
+/// `scales` hold what the 32 columns before left.
 static inline void qp_load_codes(__m128i columns[16], float scales[16], const qp_scales *s, size_t row, size_t rows,
-                                 size_t column) {
+                                 size_t column, int first) {
   const qp_matrix *w = s->w;
   const uint8_t *codes = (const uint8_t *)w->values + (row * w->columns + column) / 2;
   __m128i lines[16];
   for (size_t i = 0; i < 16; i++)
     lines[i] = i < rows ? _mm_loadu_si128((const __m128i *)(codes + i * w->columns / 2)) : _mm_setzero_si128();
   qp_transpose_bytes(columns, lines);
-  size_t in_row = column >> s->block_shift << s->block_shift;
-  if (column != in_row && w->columns % w->block == 0) return;  // the same blocks as 32 columns before
+  if (!first && column % w->block != 0 && w->columns % w->block == 0) return;  // the same blocks as 32 columns before
   for (size_t i = 0; i < 16; i++) scales[i] = i < rows ? qp_scale_at(s, (row + i) * w->columns + column) : 0;
 }
 

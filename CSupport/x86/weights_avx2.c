@@ -81,7 +81,7 @@ void qp_pack_weight_rows_avx2(float *dst, const qp_matrix *w, size_t row, size_t
   float scales[16];
   for (size_t k = 0; k < kc; k += 32) {
     __m128i columns[16];
-    qp_load_codes(columns, scales, &s, row, rows, column + k);
+    qp_load_codes(columns, scales, &s, row, rows, column + k, k == 0);
     __m256 scale[4];
     for (int i = 0; i < 4; i++) scale[i] = _mm256_broadcast_ps((const __m128 *)(scales + 4 * i));
     for (int j = 0; j < 16; j++) {

@@ -90,7 +90,7 @@ void qp_pack_weight_rows_avx512(float *dst, const qp_matrix *w, size_t row, size
     float scales[16];
     for (size_t k = 0; k < kc; k += 32) {
       __m128i columns[16];
-      qp_load_codes(columns, scales, &s, row + i, valid, column + k);
+      qp_load_codes(columns, scales, &s, row + i, valid, column + k, k == 0);
       __m512 scale = _mm512_loadu_ps(scales);
       float *at = dst + k * NR + i;
       for (int j = 0; j < 16; j++) {

@@ -32,6 +32,7 @@ public struct ParameterMatrix: FrozenMatrix {
 
   /// Rows by index.
   public func rows(_ ids: [Int32]) -> Tensor {
+    precondition(ids.allSatisfy { 0 <= $0 && $0 < self.rows }, "an id is not a row of \(self.rows)")
     var rows = Tensor(uninitialized: [ids.count, columns])
     rows.withMutableElements { rows in
       parameter.value.withElements { source in

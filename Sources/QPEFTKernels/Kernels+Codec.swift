@@ -21,6 +21,7 @@ extension Kernels {
     count: Int, block: Int, kind: FourBitKind
   ) {
     precondition(values.count >= count * storage.byteWidth, "quantize4Bit: too few values")
+    precondition(block.nonzeroBitCount == 1 && (32...4096).contains(block), "quantize4Bit: blocks of \(block)")
     check("quantize4Bit codes", codes.count, (count + 1) / 2)
     check("quantize4Bit absmax", absmax.count, MatrixView.blocks(count, block))
     guard count > 0 else { return }

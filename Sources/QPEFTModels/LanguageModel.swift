@@ -37,8 +37,9 @@ public protocol LanguageModel {
 }
 
 extension LanguageModel {
-  /// Logits of chosen rows, without gradient: [rows, vocabulary].
+  /// Logits of all rows of a batch, or of its last one, without gradient: [rows, vocabulary]. The batch is not empty.
   public func logits(_ batch: TokenBatch, cache: KeyValueCache? = nil, lastRowOnly: Bool = false) -> Tensor {
+    precondition(batch.count > 0, "logits of no tokens")
     let rows = hidden(batch, on: Tape(isRecording: false), recompute: RecomputePlan(.keepAll), cache: cache).value
     cache?.advance(by: batch.count)
     return head.multiply(lastRowOnly ? rows.rows((batch.count - 1)..<batch.count) : rows)

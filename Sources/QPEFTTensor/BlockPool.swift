@@ -91,5 +91,5 @@ struct BlockPool {
     return true
   }
 
-  private static let page = 4096
+  private static let page = Int(sysconf(Int32(_SC_PAGESIZE)))
 }

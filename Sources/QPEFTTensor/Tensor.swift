@@ -100,6 +100,7 @@ public struct Tensor: Sendable {
 
   /// A copy of the rows `range` of the outermost dimension.
   public func rows(_ range: Range<Int>) -> Tensor {
+    precondition(range.lowerBound >= 0 && range.upperBound <= shape[0], "\(shape) has no rows \(range)")
     let width = shape.dimensions.dropFirst().reduce(1, *)
     var copy = Tensor(uninitialized: Shape([range.count] + shape.dimensions.dropFirst()), in: storage.room)
     copy.withMutableElements { copy in

@@ -99,14 +99,13 @@ extension Trainer {
   }
 
   private func demand(rowsOfBatch: Int) -> Demand {
-    let steps = options.shuffles ? totalSteps : min(totalSteps, stepsPerEpoch)
     var longest: (indices: [Int], size: [Int]) = ([], [])
     var mostTrained = longest
     var isAccumulated = false
     func consider(_ indices: [Int], _ size: [Int], _ best: inout (indices: [Int], size: [Int])) {
       if best.size.lexicographicallyPrecedes(size) { best = (indices, size) }
     }
-    for step in completedSteps..<max(steps, completedSteps + 1) {
+    for step in completedSteps..<max(totalSteps, completedSteps + 1) {
       let batches = rowIndices(ofStep: step, rowsOfBatch: rowsOfBatch)
       isAccumulated = isAccumulated || batches.count > 1
       for indices in batches {

@@ -83,9 +83,9 @@ public final class TrainingRun: AsyncSequence {
     do { result = try trainer.step() } catch {
       switch error {
       case .notFinite(let what, let step, _):
-        throw TrainingError.notFinite(what: what, step: step, lastSnapshot: try saveSnapshot())
+        throw TrainingError.notFinite(what: what, step: step, lastSnapshot: try? saveSnapshot())
       case .memoryRefused(let refusal, let step, _):
-        throw TrainingError.memoryRefused(refusal, step: step, lastSnapshot: try saveSnapshot())
+        throw TrainingError.memoryRefused(refusal, step: step, lastSnapshot: try? saveSnapshot())
       default: throw error
       }
     }

@@ -41,6 +41,23 @@ extension KernelTests {
       }
     }
 
+    @Test(
+      "blocks of every size, ending with the rows", arguments: KernelSet.supported,
+      [32, 64, 128, 256, 512, 1024, 2048, 4096])
+    func blockSizes(set: String, block: Int) throws {
+      for storage in [TestMatrix.Storage.nf4, .nested] {
+        let w = TestMatrix(storage, rows: 34, columns: 4096, block: block)
+        for n in [1, 9] {
+          var random = Random(n)
+          let (x, dy) = (random.floats(n * 4096), random.floats(n * 34))
+          let (y, dx) = try with(set) { (multiply(x, w, n: n), multiplyTransposed(dy, w, n: n)) }
+          let (forward, backward) = (w.product(x, n: n), w.productTransposed(dy, n: n))
+          #expect(excess(y, forward.value) { 4098 * eps * forward.size[$0] } <= 1, "\(n) tokens")
+          #expect(excess(dx, backward.value) { 36 * eps * backward.size[$0] } <= 1, "\(n) tokens")
+        }
+      }
+    }
+
     @Test("more tokens than are packed at a time are one product", arguments: KernelSet.supported)
     func manyTokens(set: String) throws {
       let w = TestMatrix(.nf4, rows: 40, columns: 64)

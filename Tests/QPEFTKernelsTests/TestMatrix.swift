@@ -15,13 +15,14 @@ final class TestMatrix: CustomTestStringConvertible {
   let scales: [Float]
   private let memory: [UnsafeMutableRawBufferPointer]
 
-  init(_ storage: Storage, rows: Int, columns: Int, seed: Int = 1) {
+  init(_ storage: Storage, rows: Int, columns: Int, block: Int? = nil, seed: Int = 1) {
     var random = Random(seed)
     let count = rows * columns
     self.rows = rows
     self.columns = columns
     testDescription = "\(storage.rawValue) \(rows)x\(columns)"
-    block = storage == .fp4Wide ? 4096 : 64
+    let block = block ?? (storage == .fp4Wide ? 4096 : 64)
+    self.block = block
     switch storage {
     case .f32:
       dense = random.floats(count)
@@ -70,7 +71,7 @@ final class TestMatrix: CustomTestStringConvertible {
           codes: .init(memory[0]), levels: .init(memory[1].bindMemory(to: Float.self)),
           absmax: .init(memory[2].bindMemory(to: Float.self)), block: block, rows: rows, columns: columns)
       }
-      dense = (0..<count).map { [scales, block] i in
+      dense = (0..<count).map { [scales] i in
         levels[Int(i % 2 == 0 ? codes[i / 2] >> 4 : codes[i / 2] & 15)] * scales[i / block]
       }
     }

@@ -40,8 +40,7 @@ struct Bench: AsyncParsableCommand {
 
   func run() async throws {
     Stopwatch.quietThreads()
-    threads.apply()
-    try Doctor.checkKernels()
+    try threads.apply()
     let terminal = Terminal.standard
     if !json {
       terminal.line("\(Processor.name), \(KernelSet.active) kernels, \(Format.count(KernelSet.threadCount, "thread"))")

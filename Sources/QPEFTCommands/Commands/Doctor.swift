@@ -36,8 +36,7 @@ struct Doctor: AsyncParsableCommand {
   }
 
   func run() async throws {
-    threads.apply()
-    try Self.checkKernels()
+    try threads.apply()
     let findings = Findings(
       kernels: KernelSet.active, kernels_supported: KernelSet.supported, threads: KernelSet.threadCount,
       thread_backend: KernelSet.threadBackend, cores: ProcessInfo.processInfo.activeProcessorCount,
@@ -78,15 +77,6 @@ struct Doctor: AsyncParsableCommand {
       "speed     memory: \(Format.fixed(findings.memory_bandwidth.read, 1)) GB/s read, "
         + "\(Format.fixed(findings.memory_bandwidth.update, 1)) GB/s read and written")
     terminal.line("check     products agree to \(Format.short(findings.relative_error))")
-  }
-
-  /// Throws where QPEFT_KERNELS names kernels that this processor does not support.
-  static func checkKernels() throws {
-    guard let wanted = ProcessInfo.processInfo.environment["QPEFT_KERNELS"], !KernelSet.supported.contains(wanted)
-    else { return }
-    throw Failure(
-      message: "this processor does not support the kernels \(wanted) that QPEFT_KERNELS names",
-      remedy: "set it to one of \(KernelSet.supported.joined(separator: ", ")), or unset it")
   }
 
   /// Speed of a product of the size of a layer of a 1B model.

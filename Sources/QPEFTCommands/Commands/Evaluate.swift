@@ -45,7 +45,7 @@ struct Evaluate: AsyncParsableCommand {
   private var isRows: Bool { DataFormat(nameOf: data).map { $0 != .text } ?? false }
 
   func run() async throws {
-    threads.apply()
+    try threads.apply()
     let tuned = try model.open()
     if exactMatch { try runExactMatch(tuned) } else { try runLoss(tuned) }
   }

@@ -49,7 +49,7 @@ struct ExportGGUF: AsyncParsableCommand {
   @OptionGroup var threads: ThreadOptions
 
   func run() async throws {
-    threads.apply()
+    try threads.apply()
     var export = GGUFExport(model: model, adapter: adapter, output: output)
     export.storage = type
     export.base = base.choice

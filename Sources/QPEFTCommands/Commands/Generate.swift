@@ -71,7 +71,7 @@ struct Generate: AsyncParsableCommand {
   }
 
   func run() async throws {
-    threads.apply()
+    try threads.apply()
     let tuned = try model.open()
     guard chat else {
       try show(tuned.generate(prompt ?? "", options: options))

@@ -32,7 +32,7 @@ struct Inspect: AsyncParsableCommand {
   @OptionGroup var threads: ThreadOptions
 
   func run() async throws {
-    threads.apply()
+    try threads.apply()
     var inspection = try Inspection(ModelLocation.path(of: path))
     if let source {
       guard inspection.kind == .model || inspection.kind == .gguf else {

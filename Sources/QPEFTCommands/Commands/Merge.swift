@@ -59,7 +59,7 @@ struct Merge: AsyncParsableCommand {
   }
 
   func run() async throws {
-    threads.apply()
+    try threads.apply()
     let merge = AdapterMerge(
       model: model, adapter: adapter, output: output, base: base.choice,
       storage: requantize.map { .fourBit(QuantizationScheme(format: $0)) } ?? .float(dtype))

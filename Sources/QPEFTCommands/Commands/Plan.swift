@@ -31,7 +31,7 @@ struct Plan: AsyncParsableCommand {
   var json = false
 
   func run() async throws {
-    threads.apply()
+    try threads.apply()
     let base = try BaseModel(model, residentWeights: memory.residentWeights?.bytes)
     let tuned =
       try adapter.initAdapter.map { try base.attach(adapter: $0) }

@@ -51,7 +51,7 @@ struct Quantize: AsyncParsableCommand {
   }
 
   func run() async throws {
-    threads.apply()
+    try threads.apply()
     let scheme = QuantizationScheme(format: format, blockSize: blockSize, quantizesScales: !noDoubleQuant)
     let quantizer = CheckpointQuantizer(
       source: try ModelLocation.path(of: source), output: output, scheme: scheme, keep: keep)

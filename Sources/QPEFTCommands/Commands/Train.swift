@@ -48,7 +48,7 @@ struct Train: AsyncParsableCommand {
   func validate() throws { if json && !dryRun { throw ValidationError("--json goes with --dry-run.") } }
 
   func run() async throws {
-    threads.apply()
+    try threads.apply()
     var options = optimization.options(maxLength: rows.maxLength)
     memory.apply(to: &options)
     let base = try BaseModel(model, residentWeights: memory.residentWeights?.bytes)

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import QPEFT
 
 /// Which model, and which adapter on it.
@@ -28,5 +29,13 @@ struct ThreadOptions: ParsableArguments {
   }
 
   /// Sets the number of threads.
-  func apply() { if let threads { KernelSet.threadCount = threads } }
+  /// - Throws: `Failure` where QPEFT_KERNELS names kernels that this processor does not support.
+  func apply() throws {
+    if let wanted = ProcessInfo.processInfo.environment["QPEFT_KERNELS"], !KernelSet.supported.contains(wanted) {
+      throw Failure(
+        message: "this processor does not support the kernels \(wanted) that QPEFT_KERNELS names",
+        remedy: "set it to one of \(KernelSet.supported.joined(separator: ", ")), or unset it")
+    }
+    if let threads { KernelSet.threadCount = threads }
+  }
 }

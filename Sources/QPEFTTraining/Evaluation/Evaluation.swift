@@ -22,11 +22,12 @@ public struct EvaluationResult: Hashable, Sendable, Codable {
 /// Loss and perplexity of a model on rows, with its adapters and without dropout.
 public enum Evaluation {
   /// Goes through `rows`, `batchSize` at a time. `progress` hears how many are done.
-  /// - Throws: `TrainingError.noRows`, and `CancellationError` if the task is cancelled.
+  /// - Throws: `TrainingError.noRows`, what `RowSource.check(vocabulary:)` throws for tokens that the model lacks, and `CancellationError` if the task is cancelled.
   public static func run(
     _ model: any LanguageModel, _ rows: any RowSource, batchSize: Int = 1,
     loss: any TrainingLoss = CrossEntropyLoss(), progress: (Int) -> Void = { _ in }
   ) throws -> EvaluationResult {
+    try rows.check(vocabulary: model.shape.vocabularySize)
     var (total, tokens, predicted) = (0.0, 0, 0)
     for start in stride(from: 0, to: rows.count, by: max(1, batchSize)) {
       try Task.checkCancellation()

@@ -91,6 +91,7 @@ public enum ExactMatch {
     var options = GenerationOptions()
     options.maximumTokens = question.answer.count + 8
     options.stopTokens = stopTokens
+    options.arithmetic = .float32  // as the predictions were made
     var generated: [Int32] = []
     for token in TokenGenerator(model, prompt: question.prompt, options: options) {
       generated.append(token)

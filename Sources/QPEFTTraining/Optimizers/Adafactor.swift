@@ -23,6 +23,8 @@ public struct Adafactor: Optimizer {
   private var rowMoments = Moments("exp_avg_sq_row")
   private var columnMoments = Moments("exp_avg_sq_col")
   private var moments = Moments("exp_avg_sq")
+  // Of the parameter that needs most, so that an update asks for no memory.
+  private var scratch = Tensor.zeros([0])
   private var step = 0
 
   /// The defaults of transformers.
@@ -33,7 +35,12 @@ public struct Adafactor: Optimizer {
     rowMoments = Moments("exp_avg_sq_row", for: parameters) { $0.rank >= 2 ? [$0.rows] : [0] }
     columnMoments = Moments("exp_avg_sq_col", for: parameters) { $0.rank >= 2 ? [$0.columns] : [0] }
     moments = Moments("exp_avg_sq", for: parameters) { $0.rank >= 2 ? [0] : $0 }
+    scratch = .zeros([parameters.map { Self.scratchCount($0.value.shape) }.max() ?? 0], in: .workspace)
     step = 0
+  }
+
+  private static func scratchCount(_ shape: Shape) -> Int {
+    shape.rank >= 2 ? 2 * shape.rows + shape.columns : shape.count
   }
 
   /// One update of all parameters that have a gradient.
@@ -53,10 +60,7 @@ public struct Adafactor: Optimizer {
   private mutating func update(
     _ parameter: Parameter, _ gradient: Tensor, _ index: Int, _ constants: Kernels.AdafactorStep
   ) {
-    let shape = parameter.value.shape
-    let isMatrix = shape.rank >= 2
-    var scratch = Tensor(
-      uninitialized: isMatrix ? [2 * shape.rows + shape.columns] : [shape.count], in: .workspace)
+    let isMatrix = parameter.value.shape.rank >= 2
     scratch.withMutableElements { scratch in
       parameter.value.withMutableElements { value in
         gradient.withElements { gradient in

@@ -30,20 +30,12 @@ public struct Lion: Optimizer {
 
   /// One update of all parameters that have a gradient.
   public mutating func update(_ parameters: [Parameter], learningRate: Double, gradientScale: Float) {
-    precondition(moments.belong(to: parameters), "Lion was prepared for other parameters")
     step += 1
-    for (index, parameter) in parameters.enumerated() {
-      guard let gradient = parameter.gradient else { continue }
-      parameter.value.withMutableElements { value in
-        moments.tensors[index].withMutableElements { moment in
-          gradient.withElements { gradient in
-            Kernels.lion(
-              parameter: value, moment: moment, gradient: gradient, gradientScale: gradientScale,
-              learningRate: Float(learningRate * parameter.learningRateRatio), beta1: Float(beta1), beta2: Float(beta2),
-              weightDecay: Float(weightDecay))
-          }
-        }
-      }
+    let (beta1, beta2, weightDecay) = (Float(beta1), Float(beta2), Float(weightDecay))
+    moments.update(parameters, learningRate: learningRate) { value, moment, gradient, rate in
+      Kernels.lion(
+        parameter: value, moment: moment, gradient: gradient, gradientScale: gradientScale, learningRate: rate,
+        beta1: beta1, beta2: beta2, weightDecay: weightDecay)
     }
   }
 

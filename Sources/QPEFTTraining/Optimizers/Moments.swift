@@ -1,4 +1,5 @@
 internal import QPEFTAutodiff
+internal import QPEFTKernels
 internal import QPEFTTensor
 
 /// State of one kind, a tensor for each parameter: kept in the ledger's `optimizer` room, saved and restored by name.
@@ -34,6 +35,22 @@ struct Moments {
       // Into the tensor of this run, which the ledger counts; byte by byte, since some moments are codes.
       tensors[index].withMutableElements { target in
         saved.withElements { UnsafeMutableRawBufferPointer(target).copyMemory(from: UnsafeRawBufferPointer($0)) }
+      }
+    }
+  }
+
+  /// Hands numbers, moment, gradient and learning rate of every parameter that has a gradient to `body`.
+  mutating func update(
+    _ parameters: [Parameter], learningRate: Double,
+    _ body: (Kernels.Output, _ moment: Kernels.Output, _ gradient: Kernels.Input, _ learningRate: Float) -> Void
+  ) {
+    precondition(belong(to: parameters), "the optimizer was prepared for other parameters")
+    for (index, parameter) in parameters.enumerated() {
+      guard let gradient = parameter.gradient else { continue }
+      parameter.value.withMutableElements { value in
+        tensors[index].withMutableElements { moment in
+          gradient.withElements { body(value, moment, $0, Float(learningRate * parameter.learningRateRatio)) }
+        }
       }
     }
   }

@@ -29,20 +29,12 @@ public struct SGD: Optimizer {
 
   /// One update of all parameters that have a gradient.
   public mutating func update(_ parameters: [Parameter], learningRate: Double, gradientScale: Float) {
-    precondition(moments.belong(to: parameters), "SGD was prepared for other parameters")
     step += 1
-    for (index, parameter) in parameters.enumerated() {
-      guard let gradient = parameter.gradient else { continue }
-      parameter.value.withMutableElements { value in
-        moments.tensors[index].withMutableElements { moment in
-          gradient.withElements { gradient in
-            Kernels.sgd(
-              parameter: value, moment: moment, gradient: gradient, gradientScale: gradientScale,
-              learningRate: Float(learningRate * parameter.learningRateRatio), momentum: Float(momentum),
-              weightDecay: Float(weightDecay), nesterov: usesNesterov)
-          }
-        }
-      }
+    let (momentum, weightDecay, usesNesterov) = (Float(momentum), Float(weightDecay), usesNesterov)
+    moments.update(parameters, learningRate: learningRate) { value, moment, gradient, rate in
+      Kernels.sgd(
+        parameter: value, moment: moment, gradient: gradient, gradientScale: gradientScale, learningRate: rate,
+        momentum: momentum, weightDecay: weightDecay, nesterov: usesNesterov)
     }
   }
 

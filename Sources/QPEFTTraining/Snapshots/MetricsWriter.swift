@@ -1,6 +1,7 @@
 internal import Foundation
+internal import QPEFTFormats
 
-/// `metrics.jsonl`: one object for each step, on the disk before the next step begins.
+/// `metrics.jsonl`: one object for each step, given to the system before the next step begins.
 final class MetricsWriter {
   private let path: String
   private let descriptor: Int32
@@ -8,11 +9,19 @@ final class MetricsWriter {
   /// Opens the file; keeps the lines of the first `steps` steps of an earlier run, if there is one.
   init(path: String, keeping steps: Int) throws(TrainingError) {
     self.path = path
-    let old = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    let kept = old.split(separator: "\n").filter { Self.step(of: $0).map { $0 <= steps } ?? false }
-    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    if FileManager.default.fileExists(atPath: path) {
+      guard let old = FileManager.default.contents(atPath: path) else {
+        throw .cannotWrite(path: path, reason: "it exists and cannot be read")
+      }
+      let kept = String(decoding: old, as: UTF8.self).split(separator: "\n").filter {
+        Self.step(of: $0).map { $0 <= steps } ?? false
+      }
+      do { try OutputFile.write(Array(kept.map { $0 + "\n" }.joined().utf8), to: path) } catch {
+        throw .cannotWrite(path: path, reason: "\(error)")
+      }
+    }
+    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw .cannotWrite(path: path, reason: String(cString: strerror(errno))) }
-    if !kept.isEmpty { try append(kept.joined(separator: "\n") + "\n") }
   }
 
   deinit { close(descriptor) }

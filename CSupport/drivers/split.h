@@ -1,0 +1,25 @@
+/// How drivers cut work into tasks: by shapes, so that no sum depends on the number of threads.
+#ifndef QP_SPLIT_H
+#define QP_SPLIT_H
+
+#include <stddef.h>
+
+enum { QP_PIECE = 16384 };  // numbers of a task that passes over each of them once
+
+static inline size_t qp_least(size_t a, size_t b) { return a < b ? a : b; }
+
+/// The next multiple of `unit`.
+static inline size_t qp_round_up(size_t count, size_t unit) { return (count + unit - 1) / unit * unit; }
+
+/// How many parts of `part` there are, the last one maybe shorter; and where part `i` ends.
+static inline size_t qp_parts(size_t count, size_t part) { return (count + part - 1) / part; }
+static inline size_t qp_part_end(size_t count, size_t part, size_t i) { return qp_least(count, (i + 1) * part); }
+
+/// The same in parts of QP_PIECE, and how long part `i` is.
+static inline size_t qp_pieces(size_t count) { return qp_parts(count, QP_PIECE); }
+static inline size_t qp_piece(size_t count, size_t i) { return qp_least(count - i * QP_PIECE, QP_PIECE); }
+
+/// So many rows, or blocks, of `width` numbers make about a piece.
+static inline size_t qp_rows_of_piece(size_t width) { return width < QP_PIECE ? QP_PIECE / (width ? width : 1) : 1; }
+
+#endif
