@@ -62,11 +62,17 @@ public struct Inspection: Codable, Sendable {
     facts["bytes"] = "\(groups.reduce(0) { $0 + $1.bytes })"
   }
 
-  /// Compares the model at `path` with the one it was made from. `progress` hears of weights that are done.
+  /// Compares the model at `path` with the one it was made from; two GGUF files tensor by tensor, of any architecture.
+  /// `progress` hears of weights that are done.
   public mutating func compare(
     with source: String, progress: (_ done: Int, _ all: Int) throws -> Void = { _, _ in }
   ) throws {
-    errors = try ModelSource(path: path).errors(against: ModelSource(path: source), progress: progress)
+    errors =
+      if kind == .gguf, Self.isGGUF(source) {
+        try GGUFFile(path: path).errors(against: GGUFFile(path: source), progress: progress)
+      } else {
+        try ModelSource(path: path).errors(against: ModelSource(path: source), progress: progress)
+      }
   }
 
   private static func isGGUF(_ path: String) -> Bool {

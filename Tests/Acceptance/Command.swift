@@ -51,6 +51,25 @@ struct Command {
     return command.output
   }
 
+  /// Expects success and returns the largest resident memory that the system saw while it ran.
+  static func peakResidentBytes(_ arguments: [String]) throws -> Int {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    var peak = 0
+    while process.isRunning {
+      let status = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""
+      let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+      peak = line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 << 10 } ?? peak
+      usleep(2000)
+    }
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0, "\(arguments)")
+    return peak
+  }
+
   /// Expects exit code 1, an error with these words, a remedy, and nothing at `output`.
   static func fail(
     _ arguments: [String], _ words: [String], nothingAt output: String? = nil, fileSizeLimit: Int? = nil,

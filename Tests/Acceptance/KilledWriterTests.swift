@@ -16,26 +16,56 @@ import Testing
     return process.terminationReason == .uncaughtSignal
   }
 
-  @Test func `a model that is quantized is whole or not there`() throws {
-    let folder = try TemporaryDirectory()
+  /// Files by name: of a directory those in it, of a file itself.
+  private func contents(_ path: String) -> [String: Data] {
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else { return [:] }
+    let names = isDirectory.boolValue ? (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] : [""]
+    return names.reduce(into: [:]) { $0[$1] = FileManager.default.contents(atPath: $1 == "" ? path : "\(path)/\($1)") }
+  }
+
+  /// Kills the command that writes `output` at moments all over its run: what then has the result's name is the whole result.
+  private func expectWholeOrNothing(_ arguments: [String], writing output: String, in folder: String) throws {
+    func path(_ name: String) -> String { "\(folder)/\(name)/\(output)" }
+    func run(_ name: String) throws -> [String] {
+      try FileManager.default.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+      return arguments + ["--output", path(name)]
+    }
     let started = ContinuousClock.now
-    try Command.succeed(["quantize", DemoModel.source, "--output", folder.file("whole")])
+    try Command.succeed(try run("whole"))
     let milliseconds = Int(started.duration(to: .now) / .milliseconds(1))
+    let whole = contents(path("whole"))
+    try #require(!whole.isEmpty)
     var killed = 0
     for round in 0..<12 {
-      let output = folder.file("model-\(round)")
-      let wasKilled = try kill(
-        ["quantize", DemoModel.source, "--output", output], after: 2 + milliseconds * round / 12)
-      killed += wasKilled ? 1 : 0
-      if FileManager.default.fileExists(atPath: output) {
-        try Command.succeed(["inspect", output])
-        for name in try FileManager.default.contentsOfDirectory(atPath: folder.file("whole")) {
-          let files = [folder.file("whole"), output].map { FileManager.default.contents(atPath: "\($0)/\(name)") }
-          #expect(files[0] == files[1], "\(name) after \(round) of 12")
-        }
-      }
+      killed += try kill(try run("\(round)"), after: 2 + milliseconds * round / 12) ? 1 : 0
+      guard FileManager.default.fileExists(atPath: path("\(round)")) else { continue }
+      try Command.succeed(["inspect", path("\(round)")])
+      // A GGUF file holds its own name: hence the same name in folders of their own.
+      #expect(contents(path("\(round)")) == whole, "\(arguments[0]) after \(round) of 12")
     }
-    #expect(killed > 0)
+    #expect(killed > 0, "\(arguments[0])")
+  }
+
+  @Test func `a model that is quantized is whole or not there`() throws {
+    let folder = try TemporaryDirectory()
+    try expectWholeOrNothing(["quantize", DemoModel.source], writing: "model", in: folder.path)
+  }
+
+  @Test(arguments: [
+    (["merge", "--no-compare"], "merged"), (["merge", "--requantize", "nf4", "--no-compare"], "merged"),
+    (["export", "gguf"], "model.gguf"), (["export", "gguf-adapter"], "adapter.gguf"),
+    (["export", "mlx-adapter"], "mlx"),
+  ])
+  func `what is merged or exported is whole or not there`(command: [String], output: String) throws {
+    let folder = try TemporaryDirectory()
+    let adapter = folder.file("adapter"), model = try DemoModel.quantized()
+    try Command.succeed([
+      "train", "--model", model, "--data", DemoModel.requests + "/train.jsonl", "--output", adapter, "--steps", "1",
+      "--batch-size", "1", "--targets", "q_proj,v_proj",
+    ])
+    try expectWholeOrNothing(
+      command + ["--model", model, "--adapter", adapter], writing: output, in: folder.path)
   }
 
   @Test func `an adapter in training is resumed from a snapshot that is whole, or from the beginning`() throws {

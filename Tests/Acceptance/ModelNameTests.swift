@@ -54,14 +54,28 @@ import Testing
     }
     let pulled = try run(["pull", "org/tiny"])
     #expect(pulled.status == 0 && pulled.output.contains("snapshots/\(commit)"), "\(pulled.errors)")
-    for arguments in [
-      ["evaluate", "--model", "org/other", "--data", data], ["plan", "--model", "org/other"], ["inspect", "org/other"],
-      ["quantize", "org/other", "--output", folder.file("out")], ["pull", "org/other"],
-    ] {
+    let adapter = folder.file("adapter"), base = ["--model", "org/tiny"]
+    let taken = [
+      ["inspect", "org/tiny", "--source", "org/tiny"], ["quantize", "org/tiny", "--output", folder.file("nf4")],
+      ["plan", "--max-length", "32"] + base, ["tokenize"] + base, ["data", data] + base,
+      ["train", "--data", data, "--output", adapter, "--steps", "1"] + base,
+      ["generate", "--prompt", "hello", "--max-tokens", "2", "--adapter", adapter] + base,
+      ["merge", "--adapter", adapter, "--output", folder.file("merged"), "--base", "original", "org/tiny"] + base,
+      ["export", "gguf", "--adapter", adapter, "--output", folder.file("x.gguf")] + base,
+      ["export", "gguf-adapter", "--adapter", adapter, "--output", folder.file("a.gguf")] + base,
+      ["export", "mlx-adapter", "--adapter", adapter, "--output", folder.file("mlx")] + base,
+    ]
+    for arguments in taken {
+      // A model that is not there is an error, and nothing is fetched behind one's back.
+      let missing = try run(arguments.map { $0 == "org/tiny" ? "org/other" : $0 })
+      #expect(missing.status == 1, "\(arguments)")
+      #expect(
+        missing.errors.contains("org/other") && missing.errors.contains("qpeft pull org/other"), "\(missing.errors)")
       let result = try run(arguments)
-      #expect(result.status == 1, "\(arguments)")
-      #expect(result.errors.contains("org/other") && result.errors.contains("qpeft pull org/other"), "\(result.errors)")
+      #expect(result.status == 0, "\(arguments): \(result.errors)")
     }
+    let pull = try run(["pull", "org/other"])
+    #expect(pull.status == 1 && pull.errors.contains("org/other"), "\(pull.errors)")
     #expect(try run(["pull", "nothing"]).status == 64)
   }
 }

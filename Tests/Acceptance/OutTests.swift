@@ -113,4 +113,25 @@ import Testing
       ["export", "gguf", "--model", DemoModel.fixtures + "/nothing", "--output", folder.file("m.gguf")], ["nothing"],
       nothingAt: folder.file("m.gguf"))
   }
+
+  @Test func `a model larger than the memory that is taken is quantized, merged and exported`() throws {
+    let folder = try TemporaryDirectory()
+    let model = folder.file("model"), adapter = folder.file("adapter")
+    let bytes = try LargeModel.make(at: model)
+    let row = try folder.write("rows.jsonl", #"{"prompt": "on", "completion": "off"}"#)
+    try Command.succeed([
+      "train", "--model", model, "--data", row, "--output", adapter, "--steps", "1", "--rank", "2",
+    ])
+    // What a merge may hold (AdapterMerge.memoryLimit), and three times as much for the process and its libraries.
+    let limit = 4 * 32 << 20
+    #expect(bytes > limit, "\(bytes) bytes of weights, \(limit) of memory")
+    let tuned = ["--model", model, "--adapter", adapter, "--output"]
+    for command in [
+      ["quantize", model, "--output", folder.file("nf4")], ["merge", "--no-compare"] + tuned + [folder.file("merged")],
+      ["export", "gguf"] + tuned + [folder.file("model.gguf")],
+    ] {
+      let peak = try Command.peakResidentBytes(command)
+      #expect(peak < limit, "\(command[0]) took \(peak), limit \(limit)")
+    }
+  }
 }

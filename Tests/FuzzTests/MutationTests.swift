@@ -63,10 +63,33 @@ import Testing
           generator.below(2) == 0 ? bytes[place] ^ 1 << UInt8(generator.below(8)) : UInt8(generator.below(256))
       }
       if round % 10 == 9 { bytes.removeSubrange(generator.below(bytes.count)...) }
-      do { try sample.target.run(bytes, in: files) } catch {
-        #expect("\(type(of: error))".hasSuffix("Error") && !(error is DecodingError), "\(type(of: error)): \(error)")
-      }
+      expectReaderError { try sample.target.run(bytes, in: files) }
     }
+  }
+
+  @Test("cut off at every byte", arguments: samples)
+  func cutOff(sample: Sample) throws {
+    let files = try ScratchFiles()
+    let whole = sample.bytes
+    // Every byte of the seeds, one file of each kind, and of the front of each fixture; behind that up to 250 places.
+    let head = min(whole.count, sample.path.hasPrefix("Tests/Fixtures/") ? 256 : 4096)
+    let rest = stride(from: head, to: whole.count, by: 1 + (whole.count - head) / 250)
+    for count in Array(0..<head) + Array(rest) {
+      let error = expectReaderError { try sample.target.run(Array(whole[..<count]), in: files) }
+      // Of weights there is no shorter file that is whole. (The end of a GGUF file may be padding.)
+      let isWeights = sample.target == .safetensors || sample.target == .gguf && count + 64 < whole.count
+      #expect(error != nil || !isWeights, "\(count) bytes of \(whole.count)")
+    }
+  }
+
+  /// Whatever is thrown is an error of the readers' own.
+  @discardableResult
+  private func expectReaderError(_ body: () throws -> Void) -> (any Error)? {
+    do { try body() } catch {
+      #expect("\(type(of: error))".hasSuffix("Error") && !(error is DecodingError), "\(type(of: error)): \(error)")
+      return error
+    }
+    return nil
   }
 
   private struct Generator {

@@ -252,4 +252,18 @@ import Testing
       #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
     }
   }
+
+  @Test func `a disk that is too small for the file is told before anything is written`() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/model.gguf"
+      do {
+        _ = try GGUFWriter(
+          path: path, metadata: [], tensors: [.init(name: "x", type: .f32, shape: [1 << 20, 1 << 38])])
+        Issue.record("written")
+      } catch FileError.notEnoughSpace(path, needed: let needed, available: let available) {
+        #expect(needed > 1 << 60 && available < needed)
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
+    }
+  }
 }

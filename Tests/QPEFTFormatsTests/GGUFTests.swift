@@ -154,6 +154,25 @@ import Testing
     for name in GGUFPreTokenizer.names { #expect(GGUFPreTokenizer(name) != nil) }
     #expect(GGUFPreTokenizer("default") == nil)
   }
+
+  @Test func `two files of any architecture are compared tensor by tensor`() throws {
+    let path = fixture("gguf/types.gguf")
+    let file = try GGUFFile(path: path)
+    #expect(throws: GGUFError.self) { try ModelSource(path: path) }
+    let same = try file.errors(against: file)
+    #expect(same.map(\.name) == file.entries.map(\.name))
+    #expect(same.allSatisfy { $0.largestError == 0 })
+
+    let changed = try #require(file.entries.first { $0.type == .f32 })
+    var bytes = try readBytes(path)
+    bytes[changed.range.lowerBound + 3] ^= 0x80
+    try withTemporaryDirectory { directory in
+      try write(bytes, to: directory + "/x.gguf")
+      let errors = try file.errors(against: GGUFFile(path: directory + "/x.gguf"))
+      #expect(errors.filter { $0.largestError > 0 }.map(\.name) == [changed.name])
+    }
+    #expect(throws: CheckpointError.self) { try file.errors(against: GGUFFile(path: fixture("gguf/tiny-llama.gguf"))) }
+  }
 }
 
 /// What a matrix decodes to after quantization in memory.

@@ -152,45 +152,53 @@ import Testing
     for name in directory.tensorNames { #expect(try directory.tensor(named: name).decoded() == whole[name]) }
   }
 
-  @Test func `memory does not grow with the model`() throws {
-    // Two blocks of large zero matrices in a file of holes: 75 MB of float16.
+  @Test func `memory does not grow with the model, merged or exported`() throws {
     let model = folder.path + "/large"
-    try FileManager.default.createDirectory(atPath: model, withIntermediateDirectories: true)
-    let (hidden, inner) = (1024, 8192)
-    let config: [String: Any] = [
-      "architectures": ["LlamaForCausalLM"], "hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": 1,
-      "num_attention_heads": 8, "vocab_size": 256, "max_position_embeddings": 64, "torch_dtype": "float16",
-      "tie_word_embeddings": true,
-    ]
-    try JSONSerialization.data(withJSONObject: config).write(to: URL(fileURLWithPath: model + "/config.json"))
-    var plans = [("embed_tokens", [256, hidden]), ("norm", [hidden])].map { ("model.\($0).weight", $1) }
-    for (name, shape) in [
-      ("self_attn.q_proj", [hidden, hidden]), ("self_attn.k_proj", [hidden, hidden]),
-      ("self_attn.v_proj", [hidden, hidden]),
-      ("self_attn.o_proj", [hidden, hidden]), ("mlp.gate_proj", [inner, hidden]), ("mlp.up_proj", [inner, hidden]),
-      ("mlp.down_proj", [hidden, inner]), ("input_layernorm", [hidden]), ("post_attention_layernorm", [hidden]),
-    ] { plans.append(("model.layers.0.\(name).weight", shape)) }
-    let writer = try SafetensorsWriter(
-      path: model + "/model.safetensors", tensors: plans.map { .init(name: $0, type: .f16, shape: $1) })
-    for (name, shape) in plans {
-      try [UInt8(0), 0x3C].withUnsafeBytes { try writer.write(name, $0, at: 2 * shape.reduce(1, *) - 2) }
-    }
-    try writer.finish()
-    let tokenizer = try ByteTokenizer.model("tied-f32", in: folder.path)
-    try FileManager.default.copyItem(atPath: tokenizer + "/tokenizer.json", toPath: model + "/tokenizer.json")
-
+    // 59 million weights: 236 MB as they are computed.
+    try SparseModel.make(at: model, hidden: 1024, inner: 16384, vocabulary: 259)
     let tuned = try BaseModel(model).attach()
     try tuned.save(to: folder.path + "/adapter")
     let adapter = try #require(tuned.adapters).parameterCount * 4
+    func peak(_ body: () throws -> Void) throws -> Int {
+      let ledger = MemoryLedger()
+      try MemoryLedger.$current.withValue(ledger, operation: body)
+      return ledger.total.peak
+    }
     let merge = AdapterMerge(model: model, adapter: folder.path + "/adapter", output: output)
-    let ledger = MemoryLedger()
-    try MemoryLedger.$current.withValue(ledger) { _ = try merge.run() }
-    // Twice the adapter: read from its file, and in place.
-    #expect(ledger.total.peak <= AdapterMerge.memoryLimit + 2 * adapter, "\(ledger.total.peak)")
-    #expect(ledger.total.peak > 2 * (16 << 20), "\(ledger.total.peak)")
+    var export = GGUFExport(model: model, adapter: merge.adapter, output: folder.path + "/model.gguf")
+    export.storage = .q4_0
+    for peak in try [peak { _ = try merge.run() }, peak { _ = try export.run() }] {
+      // Twice the adapter: read from its file, and in place.
+      #expect(peak <= AdapterMerge.memoryLimit + 2 * adapter, "\(peak)")
+      #expect(peak > 2 * (4 << 20), "\(peak)")
+    }
   }
 
-  @Test func `space is checked before anything is written, and what is stopped leaves nothing`() throws {
+  @Test func `a disk that is too small for the result is told before anything is written`() throws {
+    let model = folder.path + "/larger than the disk"
+    var status = statvfs()
+    try #require(statvfs(folder.path, &status) == 0)
+    // An embedding of three times the free bytes.
+    let vocabulary = 1 << 24, free = Int(status.f_bavail) * Int(status.f_frsize)
+    try SparseModel.make(
+      at: model, hidden: 16 * (1 + 3 * free / (2 * 16 * vocabulary)), inner: 64, vocabulary: vocabulary)
+    let adapter = folder.path + "/adapter"
+    try BaseModel(model).attach().save(to: adapter)
+    func expectTooLittleSpace(_ body: () throws -> Void) {
+      do {
+        try body()
+        Issue.record("written")
+      } catch FileError.notEnoughSpace(let path, let needed, let available) {
+        #expect(path == output && needed > available)
+      } catch { Issue.record("\(error)") }
+    }
+    expectTooLittleSpace { _ = try CheckpointQuantizer(source: model, output: output).run() }
+    expectTooLittleSpace { _ = try AdapterMerge(model: model, adapter: adapter, output: output).run() }
+    #expect(
+      try Set(FileManager.default.contentsOfDirectory(atPath: folder.path)) == ["adapter", "larger than the disk"])
+  }
+
+  @Test func `what is stopped leaves nothing, and what exists is not written over`() throws {
     struct Stop: Error {}
     let merge = try merge("tied-f32")
     #expect(throws: Stop.self) { try merge.run { if $0.bytesDone > 0 { throw Stop() } } }

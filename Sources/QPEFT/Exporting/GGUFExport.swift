@@ -29,7 +29,7 @@ public struct GGUFExport: Sendable {
     self.output = output
   }
 
-  /// Exports. `progress` is called after every few million weights; what it throws ends the run.
+  /// Exports. `progress` is called after every million weights or so; what it throws ends the run.
   /// - Throws: `GGUFExportError`, `MergeError`, `FileError`, what opening throws, `CancellationError`. Whatever is thrown, nothing
   ///   is left behind.
   public func run(progress: @escaping (QuantizationProgress) throws -> Void = { _ in }) throws -> GGUFExportReport {

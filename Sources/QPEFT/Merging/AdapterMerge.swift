@@ -10,7 +10,7 @@ public import QPEFTTraining
 ///     let report = try merge.run()
 ///     let difference = try merge.compare()
 ///
-/// Each weight is computed in float32, a few million numbers at a time, from mapped files, rounded once to the type of the result
+/// Each weight is computed in float32, about a million numbers at a time, from mapped files, rounded once to the type of the result
 /// and written. The directory appears whole or not at all.
 /// - Memory: the adapter, and at most ``memoryLimit`` bytes more, whatever the size of the model.
 public struct AdapterMerge: Sendable {
@@ -34,7 +34,7 @@ public struct AdapterMerge: Sendable {
   }
 
   /// Most bytes of numbers that a merge holds beside the adapter.
-  public static let memoryLimit = 96 << 20
+  public static let memoryLimit = 32 << 20
 
   /// Directories of the model, of the adapter, and of the result, which must not exist or be empty.
   public var model, adapter, output: String
@@ -58,7 +58,7 @@ public struct AdapterMerge: Sendable {
     self.shardByteLimit = shardByteLimit
   }
 
-  /// Merges. `progress` is called after every few million weights; what it throws ends the run.
+  /// Merges. `progress` is called after every million weights or so; what it throws ends the run.
   /// - Throws: `MergeError`, `FileError` (also for too little space, before anything is written), what opening model and adapter
   ///   throws, `CancellationError` where the task is cancelled. Whatever is thrown, nothing is left behind.
   public func run(progress: @escaping (QuantizationProgress) throws -> Void = { _ in }) throws -> MergeReport {

@@ -38,7 +38,7 @@ public struct CheckpointQuantizer: Sendable {
     self.shardByteLimit = shardByteLimit
   }
 
-  /// Quantizes. `progress` is called after every few million weights; what it throws ends the run.
+  /// Quantizes. `progress` is called after every million weights or so; what it throws ends the run.
   /// - Throws: `QuantizerError`, `FileError`, `QuantizationError`, what reading the source throws, `CancellationError` where
   ///   the task is cancelled. Whatever is thrown, nothing is left behind.
   public func run(progress: @escaping (QuantizationProgress) throws -> Void = { _ in }) throws -> QuantizationReport {

@@ -135,7 +135,7 @@ struct QuantizerPlan {
   }
 
   /// Numbers that are in memory at a time, as float32.
-  private static let chunk = 1 << 22
+  private static let chunk = 1 << 20
 
   /// Calls `body` with runs of rows as float32, each (but the last) a multiple of `unit` rows.
   static func forEachChunk(
