@@ -70,7 +70,7 @@ let package = Package(
     room("QPEFTText", ["QPEFTJSON", "CZlib"]),
     room("QPEFTHub", ["QPEFTFormats", "QPEFTJSON"]),
     // Level 4
-    room("QPEFTModels", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
+    room("QPEFTModels", ["QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     room("QPEFTAdapters", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     // Level 5
     room(

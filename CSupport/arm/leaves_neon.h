@@ -1,23 +1,10 @@
 #ifndef QP_LEAVES_NEON_H
 #define QP_LEAVES_NEON_H
 
-#include "dispatch/kernel_set.h"
+#include "leaves/of_set.h"
 
 enum { QP_NEON_MR = 6, QP_NEON_NR = 16 };
 
-void qp_gemm_tile_neon(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
-                       size_t m, size_t n, int accumulate);
-void qp_pack_transposed_neon(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
-void qp_pack_straight_neon(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
-void qp_pack_weight_rows_neon(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc);
-void qp_pack_weight_columns_neon(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns);
-void qp_decode_q4_neon(float *y, const uint8_t *codes, const float *levels, float scale, size_t count);
-void qp_decode_f16_neon(float *y, const uint16_t *x, size_t count);
-int qp_few_takes_neon(const qp_matrix *w, size_t n, int transposed);
-void qp_few_arrange_neon(float *dst, const float *x, const qp_matrix *w);
-void qp_few_rows_neon(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
-                      int accumulate);
-void qp_few_columns_neon(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
-                         int accumulate);
+QP_DECLARE_LEAVES(neon)
 
 #endif

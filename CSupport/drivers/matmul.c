@@ -64,10 +64,9 @@ static void multiply_group(void *context, size_t index, size_t worker) {
       size_t width = qp_least(outputs - o, nr);
       pack_panel(p, panels + o * kc, first + o, width, k, kc);
     }
-    // The larger of tokens and panel stays in the nearest cache, the other streams past it.
-    size_t tiles = strips * panel_count;
-    for (size_t i = 0; i < tiles; i++) {
-      size_t strip = nr > 16 ? i / panel_count : i % strips, o = (nr > 16 ? i % panel_count : i / strips) * nr;
+    // A strip of tokens stays in the nearest cache while the panels stream past it.
+    for (size_t i = 0; i < strips * panel_count; i++) {
+      size_t strip = i / panel_count, o = i % panel_count * nr;
       set->gemm_tile(p->y + strip * mr * p->outputs + first + o, p->outputs, tokens_at(p, k, kc, strip * mr), kc, 1,
                      panels + o * kc, kc, qp_least(p->n - strip * mr, mr), qp_least(outputs - o, nr), p->accumulate || k > 0);
     }

@@ -1,12 +1,13 @@
-/// Kernels of qpeft: contract of everything that Swift may call. Implementation: reference/ (scalar, always built), x86/ (leaves),
-/// drivers/ (blocking and threads), dispatch/ (one table of kernel sets), threads/ (who owns the cores).
+/// Kernels of qpeft: contract of everything that Swift may call. Implementation: reference/ (scalar, always built), x86/ and arm/
+/// (leaves), leaves/ and blocks/ (texts that several sets compile), drivers/ (blocking and threads), dispatch/ (one table of kernel
+/// sets), threads/ (who owns the cores).
 ///
 /// Conventions, unless a function says otherwise:
 /// - Arrays are row-major float32, contiguous, aligned to their element only. Sizes are counts of elements (`size_t`).
 /// - Output comes first and must not overlap an input. No function keeps a pointer, prints, exits or calls malloc;
 ///   `scratch` is memory of the caller, 64-byte aligned, of the size the matching `_scratch_bytes` function states.
-/// - Functions may use threads. Results are bit-identical for every number of threads: the split of work depends on shapes
-///   alone and no sum depends on the split. They are not reentrant from several threads at once (one owner of the cores).
+/// - Functions may use threads. Results are bit-identical for every number of threads: no sum of an element depends on how
+///   the work is split. They are not reentrant from several threads at once (one owner of the cores).
 /// - Shapes are trusted: Swift (QPEFTKernels) checks them. Values are not: NaN and infinity pass through.
 #ifndef QPEFT_KERNELS_H
 #define QPEFT_KERNELS_H

@@ -11,7 +11,8 @@
 
 enum { BLOCK = 32, HALF = BLOCK / 2 };
 
-static float inverse(float x) { return x != 0 ? 1 / x : 0; }
+// 0 where there is none: such a step is written as zero.
+static float inverse(float x) { return isfinite(1 / x) ? 1 / x : 0; }
 
 // Codes of the first half of a block lie in the low nibbles, those of the second in the high ones.
 static void put_nibbles(uint8_t *out, const uint8_t codes[BLOCK]) {

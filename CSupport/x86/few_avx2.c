@@ -106,7 +106,7 @@ void qp_few_rows_avx2(float *y, size_t ldy, const float *x, const qp_matrix *w, 
     case QP_F32: dense(y, ldy, x, w, QP_F32, row, row + rows, n, accumulate); return;
     case QP_F16: dense(y, ldy, x, w, QP_F16, row, row + rows, n, accumulate); return;
     case QP_BF16: dense(y, ldy, x, w, QP_BF16, row, row + rows, n, accumulate); return;
-    case QP_Q4: break;
+    default: break;
   }
   qp_scales s = qp_scales_of(w);
   __m256i planes[4];

@@ -131,7 +131,7 @@ void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w
     case QP_F32: dense(y, ldy, x, w, QP_F32, row, row + rows, n, accumulate); return;
     case QP_F16: dense(y, ldy, x, w, QP_F16, row, row + rows, n, accumulate); return;
     case QP_BF16: dense(y, ldy, x, w, QP_BF16, row, row + rows, n, accumulate); return;
-    case QP_Q4: break;
+    default: break;
   }
   // So many columns at a time that the tokens stay in the nearest cache.
   qp_scales s = qp_scales_of(w);

@@ -7,7 +7,9 @@ internal import QPEFTText
 /// Trains parameters of a model on rows of tokens: one optimizer step for each call of `step()`.
 ///
 /// `events()` makes a whole run of it, with evaluations, metrics and snapshots. A trainer belongs to one task at a time.
-/// Its numbers depend on options, rows and model alone; not on threads, and not on where a run was interrupted.
+/// Its numbers depend on options, rows, model and `layout` alone; not on threads, and not on where a run was interrupted. The
+/// layout is chosen by the memory budget: rows that do not fit at once are taken in turns, whose sums differ in the last bits and
+/// whose dropout is drawn for each turn.
 public final class Trainer {
   /// The model; its adapters hold `parameters`.
   public let model: any LanguageModel

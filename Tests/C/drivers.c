@@ -109,6 +109,10 @@ static void products(void) {
           product(&w, tokens[t], transposed);
           clear();
         }
+  test_matrix wide = matrix_of(4, 34, 1024);  // blocks that span several panels
+  product(&wide, 9, 0);
+  product(&wide, 9, 1);
+  clear();
   test_matrix w = matrix_of(3, 40, 64);
   product(&w, 600, 0);  // more tokens than are packed at a time
   product(&w, 600, 1);
@@ -221,8 +225,11 @@ static void layers(void) {
   at("rotation");
   float *cosine = random_floats(d * 4, 1), *sine = random_floats(d * 4, 1);
   outputs r = {0};
-  add_output(&r, x, n * 8 * 8 * sizeof(float));
-  WITH_THREADS(r, qp_rotate(r.now[0], cosine, sine, labels, n, 8, 8, 0));
+  size_t rotated = n * d / 64;  // rows of 8 heads of 8
+  int32_t *positions = room(rotated * sizeof(int32_t));
+  for (size_t i = 0; i < rotated; i++) positions[i] = (int32_t)(next() % d);
+  add_output(&r, x, rotated * 64 * sizeof(float));
+  WITH_THREADS(r, qp_rotate(r.now[0], cosine, sine, positions, rotated, 8, 8, 0));
   clear();
 }
 
@@ -243,13 +250,19 @@ static void codecs_and_vectors(void) {
                qp_uniform(v.now[3], 4, 5, 6, count); qp_add_row(v.now[4], x, 83, 602); qp_sum_rows(v.now[4], x, 83, 602);
                *(double *)v.now[5] = qp_dot(x, z, count) + qp_sum_of_squares(x, count));
   outputs a = {0};
-  for (int i = 0; i < 3; i++) add_output(&a, q.now[1], (count / 64) * sizeof(float));
-  WITH_THREADS(a, qp_adamw(a.now[0], a.now[1], a.now[2], x, 1, 1e-3f, 0.9f, 0.99f, 1e-8f, 0.1f, 3, count / 64));
+  float *squares = random_floats(count, 1);
+  for (size_t i = 0; i < count; i++) squares[i] *= squares[i];
+  add_output(&a, z, bytes), add_output(&a, x, bytes), add_output(&a, squares, bytes);
+  WITH_THREADS(a, qp_adamw(a.now[0], a.now[1], a.now[2], x, 1, 1e-3f, 0.9f, 0.99f, 1e-8f, 0.1f, 3, count));
+  outputs e = {0};
+  add_output(&e, x, count / 32 * 18);
+  WITH_THREADS(e, qp_blocks_encode(e.now[0], x, QP_GGML_Q4_0, count / 32));
   test_matrix w = matrix_of(5, 401, 131);
-  int32_t ids[] = {400, 0, 7, 7, 1, 399};
+  int32_t ids[300];
+  for (size_t i = 0; i < 300; i++) ids[i] = (int32_t)(next() % 401);
   outputs d = {0};
-  add_output(&d, w.dense, 401 * 131 * sizeof(float)), add_output(&d, w.dense, 6 * 131 * sizeof(float));
-  WITH_THREADS(d, qp_matrix_decode(d.now[0], &w.view, 0, 401 * 131); qp_gather_rows(d.now[1], &w.view, ids, 6));
+  add_output(&d, w.dense, 401 * 131 * sizeof(float)), add_output(&d, w.dense, 300 * 131 * sizeof(float));
+  WITH_THREADS(d, qp_matrix_decode(d.now[0], &w.view, 0, 401 * 131); qp_gather_rows(d.now[1], &w.view, ids, 300));
   same("decoded matrix", d.now[0], w.dense, 401 * 131 * sizeof(float));
   at("sgemm");
   outputs g = {0};
@@ -292,6 +305,13 @@ void test_drivers(void) {
                               .segments = {{0, 120, 0, 120}}});
   attention(&(attention_case){.rows = 61, .heads = 4, .kv_heads = 4, .head = 20, .segment_count = 3, .scale = 0.2f,
                               .segments = {{0, 1, 0, 1}, {1, 7, 1, 7}, {8, 53, 8, 53}}});
+  // So many heads that the parts of dq are two, and one; queries that come after keys of earlier steps.
+  attention(&(attention_case){.rows = 110, .heads = 16, .kv_heads = 8, .head = 8, .segment_count = 1, .scale = 0.35f,
+                              .segments = {{0, 110, 0, 110}}});
+  attention(&(attention_case){.rows = 101, .heads = 16, .kv_heads = 16, .head = 8, .segment_count = 1, .scale = 0.35f,
+                              .segments = {{0, 101, 0, 101}}});
+  attention(&(attention_case){.rows = 90, .heads = 4, .kv_heads = 2, .head = 16, .segment_count = 1, .scale = 0.25f,
+                              .segments = {{70, 20, 0, 90}}});
   layers();
   codecs_and_vectors();
   optimizers_and_columns();

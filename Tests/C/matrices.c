@@ -53,7 +53,7 @@ static void four_bits(test_matrix *m, float *dense, size_t count, const float *l
 }
 
 test_matrix matrix_of(int storage, size_t rows, size_t columns) {
-  static const char *const names[STORAGES] = {"f32", "f16", "bf16", "nf4", "fp4 in blocks of 4096", "nf4, nested"};
+  static const char *const names[STORAGES] = {"f32", "f16", "bf16", "nf4", "fp4 in blocks of 512", "nf4, nested"};
   size_t count = rows * columns;
   float *dense = random_floats(count, 1);
   test_matrix m = {.view = {.rows = rows, .columns = columns}, .dense = dense, .storage = names[storage]};
@@ -62,7 +62,7 @@ test_matrix matrix_of(int storage, size_t rows, size_t columns) {
     case 1: m.view.storage = QP_F16, dense_halves(&m, dense, count); break;
     case 2: m.view.storage = QP_BF16, dense_halves(&m, dense, count); break;
     case 3: four_bits(&m, dense, count, qp_nf4_levels, 64, 0); break;
-    case 4: four_bits(&m, dense, count, qp_fp4_levels, 4096, 0); break;
+    case 4: four_bits(&m, dense, count, qp_fp4_levels, 512, 0); break;
     default: four_bits(&m, dense, count, qp_nf4_levels, 64, 1); break;
   }
   return m;

@@ -1,7 +1,7 @@
 /// The tile product, packers and the leaves for few tokens.
 #include "check.h"
 
-static const size_t ragged[][2] = {{16, 32}, {33, 31}, {50, 38}, {37, 96}, {70, 320}};
+static const size_t ragged[][2] = {{16, 32}, {33, 31}, {50, 38}, {37, 96}, {70, 320}, {19, 1024}};
 enum { SHAPES = sizeof ragged / sizeof *ragged };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }

@@ -46,8 +46,8 @@ extension KernelTests {
         if count > 4000 {
           values[1000] = .infinity
           values[1100] = .nan
-          values[1200] = 1e-41
-          for i in 2048..<2112 { values[i] = 1e-41 }
+          values[1200] = 0x1p-137
+          for i in 2048..<2112 { values[i] = 0x1p-137 }
         }
         let raw = values.withUnsafeBytes { [UInt8]($0) }
         for kind in [FourBitKind.nf4, .fp4] {

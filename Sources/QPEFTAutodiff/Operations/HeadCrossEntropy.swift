@@ -5,7 +5,7 @@ public import QPEFTTensor
 ///
 /// `loss = Σ over labelled rows of (logsumexp(h · Wᵀ) − logit of the label) / normalizer`.
 /// - Shapes: `h` [n, d], `W` [vocabulary, d], result [1]. Label −100 means none (as in transformers).
-/// - Memory: keeps the gradient of the labelled rows, computed in the same pass, and two chunks of logits while it runs. Where
+/// - Memory: keeps the gradient of the labelled rows, computed in the same pass, and one chunk of logits while it runs. Where
 ///   the head is trained (a `ParameterMatrix`), its gradient too.
 struct HeadCrossEntropy: Operation {
   let head: any FrozenMatrix

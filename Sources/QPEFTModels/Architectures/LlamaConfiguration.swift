@@ -64,6 +64,9 @@ public struct LlamaConfiguration: Hashable, Sendable, Decodable {
     head = try size(.head_dim, default: max(1, hiddenSize / heads))
     maximumPositions = try size(.max_position_embeddings, default: 2048)
     normEpsilon = try number(.rms_norm_eps, default: 1e-6)
+    guard normEpsilon >= 0 else {
+      throw ModelError.configuration(key: "rms_norm_eps", problem: "\(normEpsilon) is negative")
+    }
     hasAttentionBias = try flag(.attention_bias)
     hasMLPBias = try flag(.mlp_bias)
     tiesHead = try flag(.tie_word_embeddings)
@@ -75,7 +78,10 @@ public struct LlamaConfiguration: Hashable, Sendable, Decodable {
     guard head % 2 == 0, head <= 1024 else {
       throw ModelError.configuration(key: "head_dim", problem: "\(head) is not an even number up to 1024")
     }
-    let activation = (try? values.decodeIfPresent(String.self, forKey: .hidden_act)) ?? "silu"
+    let activation: String
+    do { activation = try values.decodeIfPresent(String.self, forKey: .hidden_act) ?? "silu" } catch {
+      throw ModelError.configuration(key: "hidden_act", problem: "is not a string")
+    }
     guard activation == "silu" else {
       throw ModelError.configuration(key: "hidden_act", problem: "\(activation) is not supported, only silu")
     }
@@ -88,6 +94,7 @@ public struct LlamaConfiguration: Hashable, Sendable, Decodable {
       throw ModelError.configuration(key: "rope_scaling", problem: "is not an object of numbers")
     }
     ropeTheta = try number(.rope_theta, default: rope?.rope_theta ?? 10_000)
+    guard ropeTheta > 0 else { throw ModelError.configuration(key: "rope_theta", problem: "\(ropeTheta) is not positive") }
     ropeScaling = try Self.scaling(rope, maximumPositions: maximumPositions)
   }
 

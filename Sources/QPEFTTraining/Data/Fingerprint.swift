@@ -24,7 +24,7 @@ public struct Fingerprint: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The fingerprint of a frozen model: sizes, storage, and a row of every matrix.
+  /// The fingerprint of a frozen model: sizes, storage, and a row of every linear layer and of the head.
   public init(model: any LanguageModel) {
     for group in model.weightGroups {
       group.storage.utf8.forEach { combine(UInt64($0)) }
