@@ -1,8 +1,8 @@
 internal import Foundation
-public import QPEFTAutodiff
+internal import QPEFTAutodiff
 public import QPEFTLayers
 internal import QPEFTModels
-public import QPEFTTensor
+internal import QPEFTTensor
 
 extension Trainer {
   /// Memory of the run at most: dry runs of the batches with the most tokens and with the most trained tokens. Chooses the

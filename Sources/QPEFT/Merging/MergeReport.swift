@@ -1,4 +1,4 @@
-public import QPEFTFormats
+internal import QPEFTFormats
 internal import QPEFTQuantization
 internal import QPEFTTensor
 

@@ -1,5 +1,5 @@
 internal import QPEFTKernels
-public import QPEFTTensor
+internal import QPEFTTensor
 
 /// `y[i, :] = x[i, :] + scale · row`: a trained bias. Keeps nothing.
 struct RowAddition: Operation {

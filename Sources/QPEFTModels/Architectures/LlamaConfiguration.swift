@@ -94,7 +94,9 @@ public struct LlamaConfiguration: Hashable, Sendable, Decodable {
       throw ModelError.configuration(key: "rope_scaling", problem: "is not an object of numbers")
     }
     ropeTheta = try number(.rope_theta, default: rope?.rope_theta ?? 10_000)
-    guard ropeTheta > 0 else { throw ModelError.configuration(key: "rope_theta", problem: "\(ropeTheta) is not positive") }
+    guard ropeTheta > 0 else {
+      throw ModelError.configuration(key: "rope_theta", problem: "\(ropeTheta) is not positive")
+    }
     ropeScaling = try Self.scaling(rope, maximumPositions: maximumPositions)
   }
 
