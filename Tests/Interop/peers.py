@@ -60,13 +60,13 @@ class Transformers:
 class LlamaCpp:
     """llama.cpp through llama-cpp-python, with a GGUF adapter where there is one."""
 
-    def __init__(self, path, adapter=None):
+    def __init__(self, path, adapter=None, vocabulary_only=False):
         from llama_cpp import Llama
 
         with quiet():
             self.model = Llama(
                 str(path), lora_path=str(adapter) if adapter else None, n_ctx=1024, n_batch=512, logits_all=True, verbose=False,
-                n_threads=os.cpu_count(), flash_attn=False, type_k=0, type_v=0)
+                n_threads=os.cpu_count(), flash_attn=False, type_k=0, type_v=0, vocab_only=vocabulary_only)
 
     def tokens(self, text, special=False):
         return self.model.tokenize(text.encode(), add_bos=False, special=special)

