@@ -43,7 +43,7 @@ public struct ChatTemplate: Sendable {
     variables: [String: JSONValue] = [:], now: Date? = nil
   ) throws(TemplateError) -> Rendering {
     var globals = self.variables
-    globals["messages"] = .list(messages.map(TemplateValue.init))
+    globals["messages"] = .list(messages.map { TemplateValue(Self.normalized($0)) })
     globals["add_generation_prompt"] = .bool(addGenerationPrompt)
     globals["tools"] = tools.map { .list($0.map(TemplateValue.init)) } ?? TemplateValue.none
     globals["documents"] = TemplateValue.none
@@ -51,6 +51,22 @@ public struct ChatTemplate: Sendable {
     var renderer = TemplateRenderer(globals: globals) { Self.format($0, now ?? Date()) }
     let text = try renderer.render(nodes)
     return Rendering(text: text, generations: renderer.generations)
+  }
+
+  /// A message as transformers hands it on: without fields that are null, and with reasoning under all of its names.
+  private static func normalized(_ message: JSONValue) -> JSONValue {
+    guard case .object(let given) = message else { return message }
+    var members = given.members.filter { !$0.value.isNull }
+    let reasoning = ["reasoning_content", "thinking", "reasoning"].lazy
+      .compactMap { name in members.last { $0.key == name }?.value }.first
+    if let reasoning {
+      let thinking = members.last { $0.key == "thinking" }?.value ?? reasoning
+      members = [("thinking", thinking)] + members.filter { $0.key != "thinking" }
+      if !members.contains(where: { $0.key == "reasoning_content" }) {
+        members.append(("reasoning_content", reasoning))
+      }
+    }
+    return .object(JSONObject(members))
   }
 
   /// `strftime` in the local time zone.

@@ -238,6 +238,19 @@ struct TemplateLexer {
   }
 
   private mutating func number() throws(TemplateError) -> TemplateToken {
+    if source[position] == "0", position + 1 < source.count,
+      let radix = ["x": 16, "X": 16, "o": 8, "O": 8, "b": 2, "B": 2][source[position + 1]]
+    {
+      var digits = String.UnicodeScalarView()
+      var end = position + 2
+      while end < source.count, source[end] == "_" || source[end].properties.isASCIIHexDigit {
+        if source[end] != "_" { digits.append(source[end]) }
+        end += 1
+      }
+      guard let value = Int(String(digits), radix: radix) else { throw error("a number that cannot be read") }
+      advance(end - position)
+      return .integer(value)
+    }
     var text = ""
     var isFloat = false
     func digit(_ index: Int) -> Bool { index < source.count && ("0"..."9").contains(source[index]) }

@@ -4,6 +4,7 @@ struct TemplateExpression: Sendable {
     case literal(TemplateValue)
     case name(String)
     case list([TemplateExpression])
+    case tuple([TemplateExpression])
     case dictionary([(TemplateExpression, TemplateExpression)])
     case attribute(TemplateExpression, String)
     case item(TemplateExpression, TemplateExpression)
@@ -42,6 +43,19 @@ struct TemplateMacro: Sendable {
   var name: String
   var parameters: [(name: String, preset: TemplateExpression?)]
   var body: [TemplateNode]
+  /// Which of `varargs`, `kwargs` and `caller` its body speaks of; without them, such arguments are refused.
+  var implicit: Set<String>
+}
+
+/// A `for` as written.
+struct TemplateFor: Sendable {
+  var target: TemplateTarget
+  var values: TemplateExpression
+  var filter: TemplateExpression?
+  var body: [TemplateNode]
+  var otherwise: [TemplateNode]
+  /// Whether `loop(items)` runs it again on other items.
+  var isRecursive: Bool
 }
 
 /// A part of a template.
@@ -49,7 +63,7 @@ indirect enum TemplateNode: Sendable {
   case text(String)
   case output(TemplateExpression)
   case condition([(TemplateExpression, [TemplateNode])], otherwise: [TemplateNode])
-  case loop(TemplateTarget, TemplateExpression, filter: TemplateExpression?, [TemplateNode], otherwise: [TemplateNode])
+  case loop(TemplateFor)
   case set(TemplateTarget, TemplateExpression, TemplatePlace)
   case setBlock(TemplateTarget, [(String, TemplateArguments)], [TemplateNode], TemplatePlace)
   case macro(TemplateMacro)
@@ -57,5 +71,7 @@ indirect enum TemplateNode: Sendable {
   case filterBlock([(String, TemplateArguments)], [TemplateNode], TemplatePlace)
   case with([(TemplateTarget, TemplateExpression)], [TemplateNode], TemplatePlace)
   case generation([TemplateNode])
+  /// `{% block %}`: its own names, in its place, as nothing extends the template.
+  case block([TemplateNode])
   case leave, next
 }

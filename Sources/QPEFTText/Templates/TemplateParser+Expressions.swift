@@ -9,7 +9,7 @@ extension TemplateParser {
       if token == .variableEnd || token == .blockEnd || token == .symbol(")") { break }
       items.append(withCondition ? try expression() : try or())
     }
-    return TemplateExpression(form: .list(items), place: begin)
+    return TemplateExpression(form: .tuple(items), place: begin)
   }
 
   /// `a if b else c`, the loosest of all.
@@ -159,7 +159,9 @@ extension TemplateParser {
       case "true", "True": return made(.literal(.bool(true)))
       case "false", "False": return made(.literal(.bool(false)))
       case "none", "None": return made(.literal(.none))
-      default: return made(.name(name))
+      default:
+        note(name)
+        return made(.name(name))
       }
     case .string(var text):
       advance()
@@ -176,7 +178,7 @@ extension TemplateParser {
       return made(.literal(.float(value)))
     case .symbol("("):
       advance()
-      if take(")") { return made(.list([])) }
+      if take(")") { return made(.tuple([])) }
       let value = try expressionOrTuple()
       try expect(")")
       return value

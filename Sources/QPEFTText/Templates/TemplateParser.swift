@@ -3,6 +3,8 @@ struct TemplateParser {
   var tokens: [(token: TemplateToken, place: TemplatePlace)]
   var index = 0
   private var depth = 0
+  /// Which of the names that only mean something inside of a macro were read so far.
+  private var implicitNames: Set<String> = []
   /// Deeper nesting, which no template needs, would run out of stack.
   private static let deepest = 60
 
@@ -42,6 +44,11 @@ struct TemplateParser {
     guard case .name(let name) = token else { throw error("expected a name") }
     advance()
     return name
+  }
+
+  /// A name that stands for its value.
+  mutating func note(_ name: String) {
+    if ["varargs", "kwargs", "caller"].contains(name) { implicitNames.insert(name) }
   }
 
   private mutating func endBlock() throws(TemplateError) {
@@ -104,7 +111,7 @@ struct TemplateParser {
   private mutating func block(_ end: String) throws(TemplateError) -> [TemplateNode] {
     try endBlock()
     let (nodes, _) = try body(until: [end])
-    if end == "endmacro", case .name = token { advance() }
+    if end == "endmacro" || end == "endblock", case .name = token { advance() }
     try endBlock()
     return nodes
   }
@@ -118,13 +125,12 @@ struct TemplateParser {
     case "set": return [try set(begin)]
     case "macro":
       let name = try name()
-      let parameters = try parameters()
-      return [.macro(TemplateMacro(name: name, parameters: parameters, body: try block("endmacro")))]
+      return [.macro(try macro(name, parameters: try parameters(), end: "endmacro"))]
     case "call":
       let parameters = token == .symbol("(") ? try parameters() : []
       let call = try expression()
       guard case .call = call.form else { throw error("expected a call") }
-      return [.call(call, TemplateMacro(name: "caller", parameters: parameters, body: try block("endcall")))]
+      return [.call(call, try macro("caller", parameters: parameters, end: "endcall"))]
     case "filter":
       var filters = [try filterCall()]
       while take("|") { filters.append(try filterCall()) }
@@ -138,6 +144,21 @@ struct TemplateParser {
         values.append((target, try expression()))
       }
       return [.with(values, try block("endwith"), begin)]
+    case "block":
+      _ = try name()
+      for option in ["scoped", "required"] where token == .name(option) { advance() }
+      return [.block(try block("endblock"))]
+    case "print":
+      var nodes = [TemplateNode.output(try expression())]
+      while take(",") { nodes.append(.output(try expression())) }
+      try endBlock()
+      return nodes
+    case "autoescape":
+      guard take(word: "false") || take(word: "False") else { throw error("only 'autoescape false' is known here") }
+      return [.with([], try block("endautoescape"), begin)]
+    case "include", "import", "from", "extends":
+      index -= 1
+      throw error("'\(word)' reads other templates, which a chat template has not")
     case "generation": return [.generation(try block("endgeneration"))]
     case "break", "continue":
       try endBlock()
@@ -174,7 +195,7 @@ struct TemplateParser {
     try expect(word: "in")
     let values = try expressionOrTuple(withCondition: false)
     let filter = take(word: "if") ? try expression() : nil
-    _ = take(word: "recursive")  // Only matters to a template that calls `loop`.
+    let isRecursive = take(word: "recursive")
     try endBlock()
     let (nodes, end) = try body(until: ["else", "endfor"])
     var otherwise: [TemplateNode] = []
@@ -183,7 +204,19 @@ struct TemplateParser {
       otherwise = try body(until: ["endfor"]).0
     }
     try endBlock()
-    return .loop(target, values, filter: filter, nodes, otherwise: otherwise)
+    return .loop(
+      TemplateFor(
+        target: target, values: values, filter: filter, body: nodes, otherwise: otherwise, isRecursive: isRecursive))
+  }
+
+  private mutating func macro(
+    _ name: String, parameters: [(name: String, preset: TemplateExpression?)], end: String
+  ) throws(TemplateError) -> TemplateMacro {
+    let outer = implicitNames
+    implicitNames = []
+    defer { implicitNames.formUnion(outer) }
+    let body = try block(end)
+    return TemplateMacro(name: name, parameters: parameters, body: body, implicit: implicitNames)
   }
 
   private mutating func set(_ begin: TemplatePlace) throws(TemplateError) -> TemplateNode {

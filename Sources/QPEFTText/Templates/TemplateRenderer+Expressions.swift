@@ -12,9 +12,17 @@ extension TemplateRenderer {
       var values: [TemplateValue] = []
       for item in items { values.append(try evaluate(item)) }
       return .list(values)
+    case .tuple(let items):
+      var values: [TemplateValue] = []
+      for item in items { values.append(try evaluate(item)) }
+      return .tuple(values)
     case .dictionary(let items):
       var members: [(key: TemplateValue, value: TemplateValue)] = []
-      for (key, value) in items { Self.set(try evaluate(key), to: try evaluate(value), in: &members) }
+      for (key, value) in items {
+        let name = try evaluate(key)
+        guard name.isKey else { throw failure("\(name.kind) as a key of a dictionary", key.place) }
+        Self.set(name, to: try evaluate(value), in: &members)
+      }
       return .dictionary(members)
     // Values first: evaluating may make namespaces, which `self` must have before it is asked for them.
     case .attribute(let value, let name):
@@ -67,7 +75,7 @@ extension TemplateRenderer {
 
   // MARK: Members
 
-  private func attribute(
+  func attribute(
     _ value: TemplateValue, _ name: String, _ place: TemplatePlace
   ) throws(TemplateError) -> TemplateValue {
     switch value {
@@ -76,6 +84,11 @@ extension TemplateRenderer {
       let key = TemplateValue.string(name)
       return namespaces[index].last { $0.key.equals(key) }?.value ?? .undefined("the namespace has no '\(name)'")
     case .loop(let loop): return loop.attribute(name) ?? .undefined("'loop' has no '\(name)'")
+    case .macro(let index):
+      return attribute(ofMacro: index, name) ?? .undefined("a macro has no '\(name)'")
+    case .cycler(let index) where name == "current": return cyclers[index].items[cyclers[index].position]
+    case .view(let view) where view.form == .group && (name == "grouper" || name == "list"):
+      return view.items[name == "list" ? 1 : 0]
     case .dictionary:
       if Self.methods(of: value).contains(name) { return .method(value, name) }
       return value.member(.string(name)) ?? .undefined("there is no '\(name)'")
@@ -90,17 +103,16 @@ extension TemplateRenderer {
   ) throws(TemplateError) -> TemplateValue {
     switch value {
     case .undefined(let reason): throw failure("\(reason), and an item of it is asked for", place)
-    case .list(let items):
-      if let index = key.integer {
-        let wrapped = index < 0 ? index + items.count : index
-        return items.indices.contains(wrapped) ? items[wrapped] : .undefined("there is no item \(index)")
-      }
-    case .string(let text):
+    case .list(let items), .tuple(let items):
+      if let index = key.integer { return Self.item(index, of: items) }
+    case .view(let view) where view.isIndexed:
+      if let index = key.integer { return Self.item(index, of: view.items) }
+    case .string(let text), .markup(let text):
       if let index = key.integer {
         let scalars = Array(text.unicodeScalars)
         let wrapped = index < 0 ? index + scalars.count : index
         guard scalars.indices.contains(wrapped) else { return .undefined("there is no item \(index)") }
-        return .string(String(Character(scalars[wrapped])))
+        return value.withText(String(Character(scalars[wrapped])))
       }
     case .dictionary:
       if let member = value.member(key) { return member }
@@ -112,50 +124,79 @@ extension TemplateRenderer {
     return .undefined("\(value.kind) has no item \(key.representation)")
   }
 
+  private static func item(_ index: Int, of items: [TemplateValue]) -> TemplateValue {
+    let wrapped = index < 0 ? index + items.count : index
+    return items.indices.contains(wrapped) ? items[wrapped] : .undefined("there is no item \(index)")
+  }
+
   private func slice(
     _ value: TemplateValue, _ bounds: [TemplateValue?], _ place: TemplatePlace
   ) throws(TemplateError) -> TemplateValue {
+    let nothing = TemplateValue.undefined("\(value.kind) has no such slice")
     var numbers: [Int?] = []
     for bound in bounds {
       guard let bound, !bound.isNone else {
         numbers.append(nil)
         continue
       }
-      guard let number = bound.integer else { throw failure("a slice bound is \(bound.kind)", place) }
+      guard let number = bound.integer else { return nothing }
       numbers.append(number)
     }
     let step = numbers[2] ?? 1
-    if step == 0 { throw failure("a slice with step 0", place) }
-    func indices(_ count: Int) -> [Int] {
+    func clamped(_ count: Int) -> (start: Int, stop: Int) {
       func clamp(_ number: Int?, _ preset: Int) -> Int {
         guard let number else { return preset }
         let wrapped = number < 0 ? number + count : number
         return step > 0 ? min(max(wrapped, 0), count) : min(max(wrapped, -1), count - 1)
       }
-      let start = clamp(numbers[0], step > 0 ? 0 : count - 1)
-      let stop = clamp(numbers[1], step > 0 ? count : -1)
-      return Array(stride(from: start, to: stop, by: step))
+      return (clamp(numbers[0], step > 0 ? 0 : count - 1), clamp(numbers[1], step > 0 ? count : -1))
     }
+    func taken<Item>(_ items: [Item]) -> [Item] {
+      let (start, stop) = clamped(items.count)
+      return stride(from: start, to: stop, by: step).map { items[$0] }
+    }
+    if step == 0, value.items != nil || value.string != nil { throw failure("a slice with step 0", place) }
     switch value {
-    case .list(let items): return .list(indices(items.count).map { items[$0] })
-    case .string(let text):
-      let scalars = Array(text.unicodeScalars)
+    case .list(let items): return .list(taken(items))
+    case .tuple(let items): return .tuple(taken(items))
+    case .view(let view):
+      switch view.form {
+      case .range(let first, _, let every):
+        let (start, stop) = clamped(view.items.count)
+        let form = TemplateView.Form.range(
+          start: first &+ start &* every, stop: first &+ stop &* every, step: every &* step)
+        return .view(TemplateView(form: form, items: taken(view.items)))
+      case .group: return .tuple(taken(view.items))
+      default: return nothing
+      }
+    case .string(let text), .markup(let text):
       var result = String.UnicodeScalarView()
-      for index in indices(scalars.count) { result.append(scalars[index]) }
-      return .string(String(result))
-    default: throw failure("\(value.kind) cannot be sliced", place)
+      result.append(contentsOf: taken(Array(text.unicodeScalars)))
+      return value.withText(String(result))
+    case .undefined(let reason): throw failure("\(reason), and a slice of it is asked for", place)
+    default: return nothing
     }
   }
 
-  /// What a `for` goes over.
-  func elements(of value: TemplateValue, _ place: TemplatePlace) throws(TemplateError) -> [TemplateValue] {
+  /// What a `for` goes over; a generator is empty afterwards.
+  mutating func elements(of value: TemplateValue, _ place: TemplatePlace) throws(TemplateError) -> [TemplateValue] {
     switch value {
     case .undefined: return []
-    case .list(let items): return items
     case .dictionary(let items): return items.map(\.key)
-    case .string(let text): return text.unicodeScalars.map { .string(String(Character($0))) }
-    default: throw failure("\(value.kind) is nothing to go over", place)
+    case .string(let text), .markup(let text): return text.unicodeScalars.map { .string(String(Character($0))) }
+    case .generator(let index):
+      defer { generators[index] = [] }
+      return Array(generators[index])
+    default:
+      guard let items = value.items else { throw failure("\(value.kind) is nothing to go over", place) }
+      return items
     }
+  }
+
+  /// Items that can be gone over once, as Python's generators.
+  mutating func generator(_ items: [TemplateValue]) -> TemplateValue {
+    generators.append(items[...])
+    return .generator(generators.count - 1)
   }
 
   // MARK: Operators
@@ -176,18 +217,29 @@ extension TemplateRenderer {
     let first = try evaluate(left)
     if sign == "and" { return first.isTrue ? try evaluate(right) : first }
     if sign == "or" { return first.isTrue ? first : try evaluate(right) }
-    let second = try evaluate(right)
+    return try combined(sign, first, try evaluate(right), place)
+  }
+
+  /// What an operator makes of two values.
+  mutating func combined(
+    _ sign: String, _ first: TemplateValue, _ second: TemplateValue, _ place: TemplatePlace
+  ) throws(TemplateError) -> TemplateValue {
     if sign == "~" { return .string(first.text + second.text) }
     switch (sign, first, second) {
     case ("+", .string(let a), .string(let b)): return .string(a + b)
+    case ("+", .markup(let a), .string), ("+", .markup(let a), .markup): return .markup(a + second.escaped)
+    case ("+", .string, .markup(let b)): return .markup(first.escaped + b)
     case ("+", .list(let a), .list(let b)): return .list(a + b)
-    case ("*", _, .string(let text)):
-      if let count = first.integer { return .string(String(repeating: text, count: min(max(count, 0), 1 << 20))) }
-    case ("*", .string(let text), _):
-      if let count = second.integer { return .string(String(repeating: text, count: min(max(count, 0), 1 << 20))) }
-    case ("*", .list(let items), _):
-      if let count = second.integer { return .list((0..<min(max(count, 0), 1 << 20)).flatMap { _ in items }) }
+    case ("+", .tuple(let a), .tuple(let b)): return .tuple(a + b)
+    case ("*", _, .string), ("*", _, .markup), ("*", _, .list), ("*", _, .tuple):
+      if let count = first.integer { return try repeated(second, count, place) }
+    case ("*", .string, _), ("*", .markup, _), ("*", .list, _), ("*", .tuple, _):
+      if let count = second.integer { return try repeated(first, count, place) }
     case ("%", .string(let format), _): return .string(try percent(format, second, place))
+    case ("%", .markup(let format), _):
+      let escaped: TemplateValue =
+        if case .tuple(let items) = second { .tuple(items.map(\.escapedIfText)) } else { second.escapedIfText }
+      return .markup(try percent(format, escaped, place))
     default: break
     }
     if let a = first.integer, let b = second.integer, sign != "/" {
@@ -206,6 +258,22 @@ extension TemplateRenderer {
     case "//": return .float((a / b).rounded(.down))
     case "%": return .float(a - b * (a / b).rounded(.down))
     default: return .float(pow(a, b))
+    }
+  }
+
+  /// A text or list several times over, as long as it stays within reason.
+  private func repeated(
+    _ value: TemplateValue, _ count: Int, _ place: TemplatePlace
+  ) throws(TemplateError) -> TemplateValue {
+    let count = max(count, 0)
+    let size = value.items?.count ?? value.text.utf8.count
+    guard size.multipliedReportingOverflow(by: count).partialValue <= 1 << 24, count <= 1 << 24 else {
+      throw failure("\(value.kind) repeated beyond all reason", place)
+    }
+    switch value {
+    case .list(let items): return .list((0..<count).flatMap { _ in items })
+    case .tuple(let items): return .tuple((0..<count).flatMap { _ in items })
+    default: return value.withText(String(repeating: value.text, count: count))
     }
   }
 
@@ -236,7 +304,7 @@ extension TemplateRenderer {
     }
   }
 
-  func compare(
+  mutating func compare(
     _ sign: String, _ left: TemplateValue, _ right: TemplateValue, _ place: TemplatePlace
   ) throws(TemplateError) -> Bool {
     switch sign {
@@ -257,73 +325,20 @@ extension TemplateRenderer {
     }
   }
 
-  func contains(
+  mutating func contains(
     _ whole: TemplateValue, _ part: TemplateValue, _ place: TemplatePlace
   ) throws(TemplateError) -> Bool {
     switch whole {
-    case .undefined: return false
-    case .list(let items): return items.contains { $0.equals(part) }
-    case .dictionary(let items): return items.contains { $0.key.equals(part) }
-    case .string(let text):
+    case .dictionary(let items):
+      guard part.isKey else { throw failure("\(part.kind) is no key of a dictionary", place) }
+      return items.contains { $0.key.equals(part) }
+    case .string(let text), .markup(let text):
       guard let needle = part.string else { throw failure("'in' of a string asks for a string", place) }
       return needle.isEmpty || Text.find(needle, in: text) != nil
-    default: throw failure("'in' of \(whole.kind)", place)
-    }
-  }
-
-  // MARK: Calls
-
-  static let functions: Set<String> = ["raise_exception", "strftime_now", "range", "namespace", "dict"]
-
-  mutating func evaluateCall(
-    _ expression: TemplateExpression, caller: TemplateValue?
-  ) throws(TemplateError) -> TemplateValue {
-    guard case .call(let callee, let written) = expression.form else { return try evaluate(expression) }
-    let place = expression.place
-    let function = try evaluate(callee)
-    let arguments = try evaluate(written)
-    switch function {
-    case .macro(let index): return try call(macro: index, arguments, caller: caller, place)
-    case .method(let value, let name): return try method(name, of: value, arguments, place)
-    case .function(let name): return try self.function(name, arguments, place)
-    case .undefined(let reason): throw failure(reason, place)
-    default: throw failure("\(function.kind) cannot be called", place)
-    }
-  }
-
-  private mutating func function(
-    _ name: String, _ arguments: Arguments, _ place: TemplatePlace
-  ) throws(TemplateError) -> TemplateValue {
-    switch name {
-    case "raise_exception":
-      throw TemplateError(.raised, arguments(0, "message")?.text ?? "no reason is given", place)
-    case "strftime_now": return .string(clock(arguments(0, "format")?.text ?? ""))
-    case "range":
-      let numbers = arguments.positional.compactMap(\.integer)
-      guard !numbers.isEmpty, numbers.count == arguments.positional.count, numbers.count < 3 || numbers[2] != 0 else {
-        throw failure("'range' takes one to three integers", place)
-      }
-      let start = numbers.count > 1 ? numbers[0] : 0
-      let stop = numbers.count > 1 ? numbers[1] : numbers[0]
-      let step = numbers.count > 2 ? numbers[2] : 1
-      // Counted by arithmetic: a stride finds out by walking.
-      let distance = step > 0 ? (start < stop, stop &- start) : (start > stop, start &- stop)
-      let count = distance.0 ? (UInt(bitPattern: distance.1) - 1) / step.magnitude + 1 : 0
-      guard count <= 100_000 else { throw failure("a range of more than 100000", place) }
-      return .list(stride(from: start, to: stop, by: step).map { .integer($0) })
-    default:
-      var members: [(key: TemplateValue, value: TemplateValue)] = []
-      if let first = arguments.positional.first {
-        switch first {
-        case .dictionary(let items): members = items
-        case .namespace(let index): members = namespaces[index]
-        default: throw failure("'\(name)' of \(first.kind)", place)
-        }
-      }
-      for (key, value) in arguments.named { Self.set(.string(key), to: value, in: &members) }
-      if name == "dict" { return .dictionary(members) }
-      namespaces.append(members)
-      return .namespace(namespaces.count - 1)
+    case .generator(let index):
+      while let item = generators[index].popFirst() { if item.equals(part) { return true } }
+      return false
+    default: return try elements(of: whole, place).contains { $0.equals(part) }
     }
   }
 }

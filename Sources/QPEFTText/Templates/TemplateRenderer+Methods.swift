@@ -1,48 +1,104 @@
 extension TemplateRenderer {
-  /// Methods that a value has in templates.
+  /// Methods that a value has in templates; those that would change it are forbidden there.
   static func methods(of value: TemplateValue) -> Set<String> {
     switch value {
-    case .string: stringMethods
+    case .string, .markup: stringMethods
     case .dictionary: ["items", "keys", "values", "get", "copy"]
     case .list: ["index", "count", "copy"]
+    case .tuple: ["index", "count"]
+    case .view(let view): view.isIndexed ? ["index", "count"] : []
+    case .cycler: ["next", "reset"]
+    case .function("dict"): ["fromkeys"]
     default: []
     }
   }
 
   private static let stringMethods: Set<String> = [
     "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "startswith", "endswith", "upper", "lower", "title",
-    "capitalize", "replace", "find", "rfind", "index", "count", "join", "format", "isdigit", "isnumeric", "isdecimal",
-    "isalpha", "isalnum", "isspace", "isupper", "islower", "removeprefix", "removesuffix", "zfill", "partition",
-    "rpartition", "swapcase", "ljust", "rjust", "casefold", "center", "isascii",
+    "capitalize", "replace", "find", "rfind", "index", "rindex", "count", "join", "format", "format_map", "isdigit",
+    "isnumeric", "isdecimal", "isalpha", "isalnum", "isspace", "isupper", "islower", "istitle", "isidentifier",
+    "isprintable", "removeprefix", "removesuffix", "zfill", "partition", "rpartition", "swapcase", "ljust", "rjust",
+    "casefold", "center", "isascii", "expandtabs",
   ]
+
+  /// Methods whose text stays marked safe, and of these the ones that escape what they are given.
+  private static let safeMethods: Set<String> = [
+    "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "upper", "lower", "title", "capitalize", "replace",
+    "join", "format", "format_map", "removeprefix", "removesuffix", "zfill", "partition", "rpartition", "swapcase",
+    "ljust", "rjust", "casefold", "center", "expandtabs",
+  ]
+  private static let escapingMethods: Set<String> = ["replace", "join", "format", "ljust", "rjust", "center"]
 
   mutating func method(
     _ name: String, of value: TemplateValue, _ arguments: Arguments, _ place: TemplatePlace
   ) throws(TemplateError) -> TemplateValue {
     switch value {
     case .string(let text): return try stringMethod(name, text, arguments, place)
+    case .markup(let text):
+      var given = arguments
+      if Self.escapingMethods.contains(name) {
+        given.positional = given.positional.map {
+          if case .list(let items) = $0 { .list(items.map(\.escapedIfText)) } else { $0.escapedIfText }
+        }
+        given.named = given.named.map { ($0.name, $0.value.escapedIfText) }
+      }
+      let result = try stringMethod(name, text, given, place)
+      return Self.safeMethods.contains(name) ? result.markedSafe : result
     case .dictionary(let items):
+      func view(_ form: TemplateView.Form, _ items: [TemplateValue]) -> TemplateValue {
+        .view(TemplateView(form: form, items: items))
+      }
       switch name {
-      case "items": return .list(items.map { .list([$0.key, $0.value]) })
-      case "keys": return .list(items.map(\.key))
-      case "values": return .list(items.map(\.value))
+      case "items": return view(.items, items.map { .tuple([$0.key, $0.value]) })
+      case "keys": return view(.keys, items.map(\.key))
+      case "values": return view(.values, items.map(\.value))
       case "get":
         return value.member(try required(arguments, 0, "key", name, place)) ?? arguments(1, "default") ?? .none
       default: return value
       }
-    case .list(let items):
+    case .list, .tuple, .view:
       if name == "copy" { return value }
+      let items = value.items ?? []
       let wanted = try required(arguments, 0, "value", name, place)
       if name == "count" { return .integer(items.count { $0.equals(wanted) }) }
-      guard let index = items.firstIndex(where: { $0.equals(wanted) }) else {
-        throw failure("\(wanted.representation) is not in the list", place)
+      let bounds = try bounds(arguments, from: 1, count: items.count, name, place)
+      guard let index = items[bounds].firstIndex(where: { $0.equals(wanted) }) else {
+        throw failure("\(wanted.representation) is not in \(value.kind)", place)
       }
       return .integer(index)
+    case .cycler(let index):
+      defer {
+        cyclers[index].position = name == "next" ? (cyclers[index].position + 1) % cyclers[index].items.count : 0
+      }
+      return name == "next" ? cyclers[index].items[cyclers[index].position] : .none
     case .loop(let loop):
+      if name == "changed" {
+        defer { loopMemory[loop.id] = arguments.positional }
+        return .bool(!(loopMemory[loop.id].map { TemplateValue.list($0).equals(.list(arguments.positional)) } ?? false))
+      }
       guard !arguments.positional.isEmpty else { throw failure("'cycle' asks for values", place) }
       return arguments.positional[loop.index % arguments.positional.count]
+    case .function:
+      var members: [(key: TemplateValue, value: TemplateValue)] = []
+      for key in try elements(of: try required(arguments, 0, "iterable", name, place), place) {
+        Self.set(key, to: arguments(1, "value") ?? .none, in: &members)
+      }
+      return .dictionary(members)
     default: throw failure("\(value.kind) has no method '\(name)'", place)
     }
+  }
+
+  /// `start` and `stop` of a search, which count from the end where they are negative.
+  private func bounds(
+    _ arguments: Arguments, from index: Int, count: Int, _ name: String, _ place: TemplatePlace
+  ) throws(TemplateError) -> Range<Int> {
+    var ends = [0, count]
+    for offset in 0...1 {
+      guard let given = arguments(index + offset, ""), !given.isNone else { continue }
+      guard let number = given.integer else { throw failure("'\(name)' between what is no number", place) }
+      ends[offset] = min(max(number < 0 ? number + count : number, 0), count)
+    }
+    return ends[0]..<max(ends[0], ends[1])
   }
 
   func required(
@@ -66,8 +122,18 @@ extension TemplateRenderer {
     func argument(_ index: Int, _ label: String) throws(TemplateError) -> String {
       try requiredText(arguments, index, label, name, place)
     }
-    func scalars(before offset: Int?) -> TemplateValue {
-      .integer(offset.map { String(decoding: Array(text.utf8)[..<$0], as: UTF8.self).unicodeScalars.count } ?? -1)
+    /// What is searched, and how many scalars stand before it; nil where Python finds nothing, not even an empty text.
+    func searched() throws(TemplateError) -> (text: String, before: Int)? {
+      if arguments.positional.count < 2 { return (text, 0) }
+      let scalars = Array(text.unicodeScalars)
+      if let start = arguments(1, "")?.integer, start > scalars.count { return nil }
+      let range = try bounds(arguments, from: 1, count: scalars.count, name, place)
+      return (String(String.UnicodeScalarView(scalars[range])), range.lowerBound)
+    }
+    func position(last: Bool) throws(TemplateError) -> Int? {
+      let part = try argument(0, "sub")
+      guard let (text, before) = try searched(), let offset = Text.find(part, in: text, last: last) else { return nil }
+      return before + String(decoding: Array(text.utf8)[..<offset], as: UTF8.self).unicodeScalars.count
     }
     switch name {
     case "strip", "lstrip", "rstrip":
@@ -86,8 +152,7 @@ extension TemplateRenderer {
       let most = arguments(1, "maxsplit")?.integer ?? -1
       let limit = most < 0 ? Int.max : most
       guard let separator = arguments(0, "sep"), !separator.isNone else {
-        if name == "rsplit", limit != .max { throw failure("'rsplit' with a count asks for a separator", place) }
-        return .list(Text.words(text, most: limit).map { .string($0) })
+        return .list(Text.words(text, most: limit, fromEnd: name == "rsplit").map { .string($0) })
       }
       guard let separator = separator.string, !separator.isEmpty else { throw failure("an empty separator", place) }
       return .list(
@@ -96,7 +161,8 @@ extension TemplateRenderer {
       return .list(Text.lines(text, keepEnds: arguments(0, "keepends")?.isTrue ?? false).map { .string($0) })
     case "startswith", "endswith":
       let wanted = try required(arguments, 0, "prefix", name, place)
-      let options: [TemplateValue] = if case .list(let items) = wanted { items } else { [wanted] }
+      let options: [TemplateValue] = if case .tuple(let items) = wanted { items } else { [wanted] }
+      guard let (text, _) = try searched() else { return .bool(false) }
       for option in options {
         guard let affix = option.string else { throw failure("'\(name)' asks for a string", place) }
         let isThere =
@@ -118,26 +184,38 @@ extension TemplateRenderer {
     case "partition", "rpartition":
       let separator = try argument(0, "sep")
       let parts = Text.split(text, by: separator, most: 1, fromEnd: name == "rpartition")
-      if parts.count == 2 { return .list([.string(parts[0]), .string(separator), .string(parts[1])]) }
+      if separator.isEmpty { throw failure("an empty separator", place) }
+      if parts.count == 2 { return .tuple([.string(parts[0]), .string(separator), .string(parts[1])]) }
       let missing = [TemplateValue.string(""), .string("")]
-      return .list(name == "partition" ? [.string(text)] + missing : missing + [.string(text)])
+      return .tuple(name == "partition" ? [.string(text)] + missing : missing + [.string(text)])
     case "replace":
       let most = arguments(2, "count")?.integer ?? -1
       return .string(Text.replace(text, try argument(0, "old"), try argument(1, "new"), most: most < 0 ? .max : most))
-    case "find", "rfind": return scalars(before: Text.find(try argument(0, "sub"), in: text, last: name == "rfind"))
-    case "index":
-      guard let offset = Text.find(try argument(0, "sub"), in: text) else {
-        throw failure("the substring is not there", place)
-      }
-      return scalars(before: offset)
+    case "find", "rfind": return .integer(try position(last: name == "rfind") ?? -1)
+    case "index", "rindex":
+      guard let found = try position(last: name == "rindex") else { throw failure("the substring is not there", place) }
+      return .integer(found)
     case "count":
       let part = try argument(0, "sub")
-      return .integer(
-        part.isEmpty ? text.unicodeScalars.count + 1 : Text.split(text, by: part).count - 1)
+      guard let (text, _) = try searched() else { return .integer(0) }
+      return .integer(part.isEmpty ? text.unicodeScalars.count + 1 : Text.split(text, by: part).count - 1)
     case "join":
       let items = try elements(of: try required(arguments, 0, "iterable", name, place), place)
+      guard items.allSatisfy({ $0.string != nil }) else { throw failure("'join' asks for strings", place) }
       return .string(items.map(\.text).joined(separator: text))
     case "format": return .string(try format(text, arguments, place))
+    case "format_map":
+      guard case .dictionary(let items) = try required(arguments, 0, "mapping", name, place) else {
+        throw failure("'format_map' asks for a dictionary", place)
+      }
+      return .string(try format(text, Arguments(named: items.map { ($0.key.text, $0.value) }), place))
+    case "expandtabs":
+      return .string(Text.withTabs(text, every: min(arguments(0, "tabsize")?.integer ?? 8, 1 << 16)))
+    case "istitle": return .bool(Text.isTitle(text))
+    case "isprintable": return .bool(text.unicodeScalars.allSatisfy(TemplateValue.isPrintable))
+    case "isidentifier":
+      let isName = Text.all(text) { $0 == "_" || $0.properties.isXIDContinue }
+      return .bool(isName && text.unicodeScalars.first.map { $0 == "_" || $0.properties.isXIDStart } ?? false)
     case "center":
       return .string(
         Text.center(
@@ -169,64 +247,5 @@ extension TemplateRenderer {
     case "isdigit": return scalar.properties.numericType == .decimal || scalar.properties.numericType == .digit
     default: return scalar.properties.numericType != nil
     }
-  }
-
-  /// `str.format` with `{}`, `{0}` and `{name}`.
-  private func format(
-    _ text: String, _ arguments: Arguments, _ place: TemplatePlace
-  ) throws(TemplateError) -> String {
-    var result = String.UnicodeScalarView()
-    var scalars = text.unicodeScalars[...]
-    var next = 0
-    while let scalar = scalars.popFirst() {
-      if scalar == "{" || scalar == "}", scalars.first == scalar {
-        scalars.removeFirst()
-        result.append(scalar)
-      } else if scalar == "{" {
-        let field = String(scalars.prefix { $0 != "}" })
-        scalars = scalars.dropFirst(field.unicodeScalars.count + 1)
-        let index = field.isEmpty ? next : Int(field) ?? -1
-        if field.isEmpty { next += 1 }
-        let value = index >= 0 ? arguments(index, "") : arguments(.max, field)
-        guard let value else { throw failure("a format field '{\(field)}' without a value", place) }
-        result.append(contentsOf: value.text.unicodeScalars)
-      } else {
-        result.append(scalar)
-      }
-    }
-    return String(result)
-  }
-
-  /// `'…%s…' % value` with `%s`, `%d`, `%r` and `%%`.
-  func percent(_ text: String, _ value: TemplateValue, _ place: TemplatePlace) throws(TemplateError) -> String {
-    var values: [TemplateValue] = if case .list(let items) = value { items } else { [value] }
-    var result = String.UnicodeScalarView()
-    var scalars = text.unicodeScalars[...]
-    while let scalar = scalars.popFirst() {
-      guard scalar == "%" else {
-        result.append(scalar)
-        continue
-      }
-      guard let kind = scalars.popFirst() else { throw failure("a lone '%' in a format", place) }
-      if kind == "%" {
-        result.append("%")
-        continue
-      }
-      guard !values.isEmpty else { throw failure("a format with more fields than values", place) }
-      let value = values.removeFirst()
-      switch kind {
-      case "s": result.append(contentsOf: value.text.unicodeScalars)
-      case "r": result.append(contentsOf: value.representation.unicodeScalars)
-      case "d", "i":
-        guard let number = value.number else { throw failure("'%d' asks for a number", place) }
-        result.append(contentsOf: String(Int(number)).unicodeScalars)
-      default: throw failure("a format '%\(kind)' that is not supported", place)
-      }
-    }
-    if case .dictionary = value {
-    } else if !values.isEmpty {
-      throw failure("a format with more values than fields", place)
-    }
-    return String(result)
   }
 }

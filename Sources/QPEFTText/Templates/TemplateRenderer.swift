@@ -3,7 +3,16 @@ struct TemplateRenderer {
   enum Flow { case on, leave, next }
 
   private var scopes: [[String: TemplateValue]]
+  // What changes while it is used, by number.
   var namespaces: [[(key: TemplateValue, value: TemplateValue)]] = []
+  var generators: [ArraySlice<TemplateValue>] = []
+  var cyclers: [(items: [TemplateValue], position: Int)] = []
+  var joiners: [(separator: TemplateValue, isUsed: Bool)] = []
+  /// What `loop.changed` was asked last, by loop.
+  var loopMemory: [Int: [TemplateValue]] = [:]
+  private var loops = 0
+  /// The recursive loops that are running, with what they see from outside.
+  private var recursion: [(id: Int, loop: TemplateFor, scopes: [[String: TemplateValue]])] = []
   /// Macros as defined: how many scopes they see from outside; for the body of a `call` block, those scopes themselves.
   private var macros: [(macro: TemplateMacro, depth: Int, scopes: [[String: TemplateValue]]?)] = []
   private var output = ""
@@ -46,8 +55,7 @@ struct TemplateRenderer {
         if try evaluate(test).isTrue { return try run(nodes) }
       }
       return try run(otherwise)
-    case .loop(let target, let values, let filter, let nodes, let otherwise):
-      return try loop(target, values, filter, nodes, otherwise)
+    case .loop(let loop): return try run(loop, over: try evaluate(loop.values), depth: 0)
     case .set(let target, let expression, let place): try assign(try evaluate(expression), to: target, place)
     case .setBlock(let target, let filters, let nodes, let place):
       let text = try captured(nodes)
@@ -66,6 +74,10 @@ struct TemplateRenderer {
       scopes.append([:])
       defer { scopes.removeLast() }
       for (target, value) in values { try assign(try evaluate(value), to: target, place) }
+      return try run(nodes)
+    case .block(let nodes):
+      scopes.append([:])
+      defer { scopes.removeLast() }
       return try run(nodes)
     case .generation(let nodes):
       let start = output.utf8.count
@@ -103,35 +115,71 @@ struct TemplateRenderer {
     return value
   }
 
-  private mutating func loop(
-    _ target: TemplateTarget, _ values: TemplateExpression, _ filter: TemplateExpression?, _ nodes: [TemplateNode],
-    _ otherwise: [TemplateNode]
+  private mutating func run(
+    _ loop: TemplateFor, over values: TemplateValue, depth: Int
   ) throws(TemplateError) -> Flow {
-    var items = try elements(of: try evaluate(values), values.place)
+    let place = loop.values.place
+    var items = try elements(of: values, place)
+    if loop.isRecursive { recursion.append((loops, loop, scopes)) }
+    let id = loops
+    loops += 1
     scopes.append([:])
-    defer { scopes.removeLast() }
-    if let filter {
+    defer {
+      scopes.removeLast()
+      loopMemory[id] = nil
+      if loop.isRecursive { recursion.removeLast() }
+    }
+    if let filter = loop.filter {
       var kept: [TemplateValue] = []
       for item in items {
         scopes[scopes.count - 1] = [:]
-        try assign(item, to: target, values.place)
+        try assign(item, to: loop.target, place)
         if try evaluate(filter).isTrue { kept.append(item) }
       }
       items = kept
     }
     if items.isEmpty {
       scopes[scopes.count - 1] = [:]
-      return try run(otherwise)
+      return try run(loop.otherwise)
     }
-    var state = TemplateLoop(items: items)
+    var state = TemplateLoop(id: id, items: items, depth: depth)
     for index in items.indices {
-      try count(values.place)
+      try count(place)
       state.index = index
       scopes[scopes.count - 1] = ["loop": .loop(state)]
-      try assign(items[index], to: target, values.place)
-      if try run(nodes) == .leave { break }
+      try assign(items[index], to: loop.target, place)
+      if try run(loop.body) == .leave { break }
     }
     return .on
+  }
+
+  /// `loop(items)`: the body of a recursive loop again, as text.
+  mutating func recurse(
+    into loop: TemplateLoop, _ values: TemplateValue, _ place: TemplatePlace
+  ) throws(TemplateError) -> TemplateValue {
+    guard let (_, node, scopes) = recursion.last(where: { $0.id == loop.id }) else {
+      throw TemplateError(.evaluation, "'loop' is only called in a loop that is 'recursive'", place)
+    }
+    return .string(
+      try apart(in: scopes, place) { renderer throws(TemplateError) in
+        _ = try renderer.run(node, over: values, depth: loop.depth + 1)
+      })
+  }
+
+  /// What a part writes that runs on its own, in scopes of its own.
+  private mutating func apart(
+    in inner: [[String: TemplateValue]], _ place: TemplatePlace,
+    _ body: (inout TemplateRenderer) throws(TemplateError) -> Void
+  ) throws(TemplateError) -> String {
+    try count(place)
+    callDepth += 1
+    defer { callDepth -= 1 }
+    if callDepth > Self.deepestCall { throw TemplateError(.evaluation, "macros call each other too deep", place) }
+    let outer = (scopes, output, isMainOutput)
+    (scopes, output, isMainOutput) = (inner, "", false)
+    defer { (scopes, output, isMainOutput) = outer }
+    try body(&self)
+    return output
   }
 
   private mutating func count(_ place: TemplatePlace) throws(TemplateError) {
@@ -147,6 +195,9 @@ struct TemplateRenderer {
     case .attribute(let name, let attribute):
       guard case .namespace(let index) = lookUp(name) else {
         throw TemplateError(.evaluation, "cannot set '\(name).\(attribute)': '\(name)' is no namespace", place)
+      }
+      if attribute.hasPrefix("_") {
+        throw TemplateError(.evaluation, "a namespace holds nothing that begins with '_'", place)
       }
       let key = TemplateValue.string(attribute)
       namespaces[index].removeAll { $0.key.equals(key) }
@@ -199,36 +250,56 @@ struct TemplateRenderer {
   mutating func call(
     macro index: Int, _ arguments: Arguments, caller: TemplateValue?, _ place: TemplatePlace
   ) throws(TemplateError) -> TemplateValue {
-    try count(place)
     let (macro, depth, captured) = macros[index]
-    callDepth += 1
-    defer { callDepth -= 1 }
-    if callDepth > Self.deepestCall { throw TemplateError(.evaluation, "macros call each other too deep", place) }
-    guard arguments.positional.count <= macro.parameters.count else {
+    let extra = arguments.positional.dropFirst(macro.parameters.count)
+    guard extra.isEmpty || macro.implicit.contains("varargs") else {
       throw TemplateError(.evaluation, "macro '\(macro.name)' takes \(macro.parameters.count) arguments", place)
     }
-    let outerScopes = scopes
-    let outerOutput = output
-    let wasMain = isMainOutput
-    scopes = (captured ?? Array(scopes[..<min(depth, scopes.count)])) + [[:]]
-    output = ""
-    isMainOutput = false
-    defer {
-      scopes = outerScopes
-      output = outerOutput
-      isMainOutput = wasMain
+    var named = arguments.named
+    for parameter in macro.parameters { named.removeAll { $0.name == parameter.name } }
+    var caller = caller
+    if let index = named.lastIndex(where: { $0.name == "caller" }), macro.implicit.contains("caller") {
+      caller = named.remove(at: index).value
     }
-    for (position, parameter) in macro.parameters.enumerated() {
-      if let value = arguments(position, parameter.name) {
-        scopes[scopes.count - 1][parameter.name] = value
-      } else if let preset = parameter.preset {
-        scopes[scopes.count - 1][parameter.name] = try evaluate(preset)
-      } else {
-        scopes[scopes.count - 1][parameter.name] = .undefined("parameter '\(parameter.name)' was not provided")
-      }
+    if let first = named.first, !macro.implicit.contains("kwargs") {
+      throw TemplateError(.evaluation, "macro '\(macro.name)' takes no argument '\(first.name)'", place)
     }
-    if let caller { scopes[scopes.count - 1]["caller"] = caller }
-    _ = try run(macro.body)
-    return .string(output)
+    if caller != nil, !macro.implicit.contains("caller"), !macro.parameters.contains(where: { $0.name == "caller" }) {
+      throw TemplateError(.evaluation, "macro '\(macro.name)' is called with a block and has no 'caller'", place)
+    }
+    var scope: [String: TemplateValue] = [:]
+    if macro.implicit.contains("varargs") { scope["varargs"] = .tuple(Array(extra)) }
+    if macro.implicit.contains("kwargs") { scope["kwargs"] = .dictionary(named.map { (.string($0.name), $0.value) }) }
+    if macro.implicit.contains("caller") { scope["caller"] = caller ?? .undefined("no caller is defined") }
+    let outer = captured ?? Array(scopes[..<min(depth, scopes.count)])
+    return .string(
+      try apart(in: outer + [scope], place) { renderer throws(TemplateError) in
+        for (position, parameter) in macro.parameters.enumerated() {
+          let value: TemplateValue
+          if let given = arguments(position, parameter.name) {
+            value = given
+          } else if parameter.name == "caller", let caller {
+            value = caller
+          } else if let preset = parameter.preset {
+            value = try renderer.evaluate(preset)
+          } else {
+            value = .undefined("parameter '\(parameter.name)' was not provided")
+          }
+          renderer.scopes[renderer.scopes.count - 1][parameter.name] = value
+        }
+        _ = try renderer.run(macro.body)
+      })
+  }
+
+  /// `name` and the like of a macro.
+  func attribute(ofMacro index: Int, _ name: String) -> TemplateValue? {
+    let macro = macros[index].macro
+    switch name {
+    case "name": return .string(macro.name)
+    case "arguments": return .tuple(macro.parameters.map { .string($0.name) })
+    case "catch_varargs", "catch_kwargs", "caller":
+      return .bool(macro.implicit.contains(name == "caller" ? name : String(name.dropFirst(6))))
+    default: return nil
+    }
   }
 }

@@ -4,10 +4,12 @@ enum Text {
 
   /// Byte offset of the first (or last) occurrence.
   static func find(_ needle: String, in text: String, last: Bool = false) -> Int? {
-    let bytes = Array(text.utf8)
-    let pattern = Array(needle.utf8)
+    place(of: Array(needle.utf8), in: Array(text.utf8)[...], last: last)
+  }
+
+  private static func place(of pattern: [UInt8], in bytes: Bytes, last: Bool = false) -> Int? {
     guard bytes.count >= pattern.count else { return nil }
-    let places = 0...(bytes.count - pattern.count)
+    let places = bytes.startIndex...(bytes.endIndex - pattern.count)
     func matches(_ place: Int) -> Bool {
       for index in pattern.indices where bytes[place + index] != pattern[index] { return false }
       return true
@@ -18,24 +20,22 @@ enum Text {
   static func split(_ text: String, by separator: String, most: Int = .max, fromEnd: Bool = false) -> [String] {
     var rest = Array(text.utf8)[...]
     let pattern = Array(separator.utf8)
-    var parts: [String] = []
-    func string(_ bytes: Bytes) -> String { String(decoding: bytes, as: UTF8.self) }
-    while parts.count < most, let place = find(separator, in: string(rest), last: fromEnd) {
-      let start = rest.startIndex + place
-      if fromEnd {
-        parts.insert(string(rest[(start + pattern.count)...]), at: 0)
-        rest = rest[..<start]
-      } else {
-        parts.append(string(rest[..<start]))
-        rest = rest[(start + pattern.count)...]
-      }
+    var parts: [Bytes] = []
+    while parts.count < most, let start = place(of: pattern, in: rest, last: fromEnd) {
+      parts.append(fromEnd ? rest[(start + pattern.count)...] : rest[..<start])
+      rest = fromEnd ? rest[..<start] : rest[(start + pattern.count)...]
     }
-    if fromEnd { parts.insert(string(rest), at: 0) } else { parts.append(string(rest)) }
-    return parts
+    parts.append(rest)
+    return (fromEnd ? parts.reversed() : parts).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// Splits at runs of white space; there are no empty parts.
-  static func words(_ text: String, most: Int = .max) -> [String] {
+  static func words(_ text: String, most: Int = .max, fromEnd: Bool = false) -> [String] {
+    if fromEnd {
+      // Backwards, scalar by scalar.
+      let turned = { (text: String) in String(String.UnicodeScalarView(text.unicodeScalars.reversed())) }
+      return words(turned(text), most: most).reversed().map(turned)
+    }
     var parts: [String] = []
     var rest = text.unicodeScalars[...]
     while true {
@@ -139,6 +139,34 @@ enum Text {
     return result
   }
 
+  /// Python's `istitle`: words begin with a capital letter, and no other letter is one.
+  static func isTitle(_ text: String) -> Bool {
+    var (isInWord, isThere) = (false, false)
+    for scalar in text.unicodeScalars {
+      let isCapital = scalar.properties.isUppercase || scalar.properties.generalCategory == .titlecaseLetter
+      if isCapital ? isInWord : scalar.properties.isLowercase && !isInWord { return false }
+      isInWord = isCapital || scalar.properties.isLowercase
+      isThere = isThere || isInWord
+    }
+    return isThere
+  }
+
+  static func withTabs(_ text: String, every width: Int) -> String {
+    var result = String.UnicodeScalarView()
+    var column = 0
+    for scalar in text.unicodeScalars {
+      if scalar == "\t" {
+        let count = width > 0 ? width - column % width : 0
+        result.append(contentsOf: repeatElement(" ", count: count))
+        column += count
+      } else {
+        result.append(scalar)
+        column = scalar == "\n" || scalar == "\r" ? 0 : column + 1
+      }
+    }
+    return String(result)
+  }
+
   /// Whether there is a scalar and all of them pass.
   static func all(_ text: String, _ test: (Unicode.Scalar) -> Bool) -> Bool {
     !text.unicodeScalars.isEmpty && text.unicodeScalars.allSatisfy(test)
@@ -175,5 +203,58 @@ enum Text {
       if blank || !lines[index].isEmpty { lines[index] = prefix + lines[index] }
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// Text between tags, with single spaces and without HTML's names for signs: markupsafe's `striptags`.
+  static func withoutTags(_ text: String) -> String {
+    var rest = Array(text.utf8)[...]
+    for (open, close) in [(Array("<!--".utf8), Array("-->".utf8)), ([UInt8(ascii: "<")], [UInt8(ascii: ">")])] {
+      var kept: [UInt8] = []
+      while let start = place(of: open, in: rest), let end = place(of: close, in: rest[start...]) {
+        kept += rest[..<start]
+        rest = rest[(end + close.count)...]
+      }
+      rest = (kept + rest)[...]
+    }
+    return unescapeHTML(words(String(decoding: rest, as: UTF8.self)).joined(separator: " "))
+  }
+
+  /// The five signs that `escapeHTML` writes, and characters by number.
+  private static func unescapeHTML(_ text: String) -> String {
+    let names: [String: Unicode.Scalar] = [
+      "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": "\u{A0}",
+    ]
+    var result = String.UnicodeScalarView()
+    var rest = text.unicodeScalars[...]
+    while let scalar = rest.popFirst() {
+      let name = scalar == "&" ? String(rest.prefix { $0 != ";" && $0 != "&" }) : ""
+      let length = name.unicodeScalars.count
+      let number =
+        name.hasPrefix("#x")
+        ? UInt32(name.dropFirst(2), radix: 16) : name.hasPrefix("#") ? UInt32(name.dropFirst()) : nil
+      if length > 0, length < 12, rest.count > length, let meant = names[name] ?? number.flatMap(Unicode.Scalar.init) {
+        result.append(meant)
+        rest = rest.dropFirst(length + 1)
+      } else {
+        result.append(scalar)
+      }
+    }
+    return String(result)
+  }
+
+  /// UTF-8 with `%XX` for all but letters, digits and a few signs; of a query, `+` for a space.
+  static func percentEncoded(_ text: String, keeping kept: String = "", isQuery: Bool = false) -> String {
+    let safe = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~".utf8).union(kept.utf8)
+    var result = ""
+    for byte in text.utf8 {
+      if safe.contains(byte) {
+        result.unicodeScalars.append(Unicode.Scalar(byte))
+      } else if isQuery, byte == UInt8(ascii: " ") {
+        result += "+"
+      } else {
+        result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+      }
+    }
+    return result
   }
 }

@@ -1,4 +1,5 @@
 internal import QPEFTJSON
+
 /// A value inside of a template, with the meaning that Python gives it.
 indirect enum TemplateValue: Sendable {
   /// A name or member that does not exist; the text says which, for errors.
@@ -8,14 +9,24 @@ indirect enum TemplateValue: Sendable {
   case integer(Int)
   case float(Double)
   case string(String)
+  /// A text that `safe` or `escape` marked: what is added to it is escaped.
+  case markup(String)
   case list([TemplateValue])
+  case tuple([TemplateValue])
+  /// A range or a dictionary's keys, values or items: a sequence that prints in its own way.
+  case view(TemplateView)
   case dictionary([(key: TemplateValue, value: TemplateValue)])
+  // Things with a state, by their number in the renderer.
   case namespace(Int)
+  /// What `map`, `select` and their like give: it can be gone over once.
+  case generator(Int)
+  case cycler(Int)
+  case joiner(Int)
   case macro(Int)
+  case loop(TemplateLoop)
   /// A built-in function, or a method bound to its value.
   case function(String)
   case method(TemplateValue, String)
-  case loop(TemplateLoop)
 
   init(_ json: JSONValue) {
     switch json {
@@ -35,16 +46,42 @@ indirect enum TemplateValue: Sendable {
     case .bool(let flag): flag
     case .integer(let number): number != 0
     case .float(let number): number != 0
-    case .string(let text): !text.isEmpty
-    case .list(let items): !items.isEmpty
+    case .string(let text), .markup(let text): !text.isEmpty
     case .dictionary(let items): !items.isEmpty
-    default: true
+    default: items?.isEmpty != true
     }
   }
 
   var isUndefined: Bool { if case .undefined = self { true } else { false } }
   var isNone: Bool { if case .none = self { true } else { false } }
-  var string: String? { if case .string(let text) = self { text } else { nil } }
+
+  var string: String? {
+    switch self {
+    case .string(let text), .markup(let text): text
+    default: nil
+    }
+  }
+
+  /// The items of a list, a tuple or a view.
+  var items: [TemplateValue]? {
+    switch self {
+    case .list(let items), .tuple(let items): items
+    case .view(let view): view.items
+    default: nil
+    }
+  }
+
+  /// Itself with the members of its dictionaries in the order of their keys, as `pprint` shows them.
+  var sortedByKey: TemplateValue {
+    switch self {
+    case .list(let items): .list(items.map(\.sortedByKey))
+    case .tuple(let items): .tuple(items.map(\.sortedByKey))
+    case .dictionary(let items):
+      .dictionary(
+        items.map { ($0.key, $0.value.sortedByKey) }.sorted { $0.key.isLess(than: $1.key) ?? false })
+    default: self
+    }
+  }
 
   /// The number it is; booleans count as 0 and 1, as in Python.
   var number: Double? {
@@ -71,141 +108,71 @@ indirect enum TemplateValue: Sendable {
     case .none: "none"
     case .bool: "a boolean"
     case .integer, .float: "a number"
-    case .string: "a string"
+    case .string, .markup: "a string"
     case .list: "a list"
+    case .tuple: "a tuple"
+    case .view(let view): view.kind
     case .dictionary: "a dictionary"
     case .namespace: "a namespace"
+    case .generator: "a generator"
+    case .cycler: "a cycler"
+    case .joiner: "a joiner"
     case .macro: "a macro"
     case .function, .method: "a function"
     case .loop: "a loop"
     }
   }
-
-  /// Python's `==`.
-  func equals(_ other: TemplateValue) -> Bool {
-    if let left = integer, let right = other.integer { return left == right }
-    if let left = number, let right = other.number { return left == right }
-    switch (self, other) {
-    case (.undefined, .undefined), (.none, .none): return true
-    case (.string(let left), .string(let right)): return left.hasSameBytes(as: right)
-    case (.list(let left), .list(let right)):
-      return left.count == right.count && zip(left, right).allSatisfy { $0.equals($1) }
-    case (.dictionary(let left), .dictionary(let right)):
-      return left.count == right.count
-        && left.allSatisfy { item in right.contains { $0.key.equals(item.key) && $0.value.equals(item.value) } }
-    case (.namespace(let left), .namespace(let right)): return left == right
-    case (.macro(let left), .macro(let right)): return left == right
-    default: return false
-    }
-  }
-
-  /// Python's `<`; nil for values that have no order.
-  func isLess(than other: TemplateValue) -> Bool? {
-    if let left = integer, let right = other.integer { return left < right }
-    if let left = number, let right = other.number { return left < right }
-    switch (self, other) {
-    case (.string(let left), .string(let right)):
-      return left.unicodeScalars.lexicographicallyPrecedes(right.unicodeScalars)
-    case (.list(let left), .list(let right)):
-      for (a, b) in zip(left, right) where !a.equals(b) { return a.isLess(than: b) }
-      return left.count < right.count
-    default: return nil
-    }
-  }
-
-  /// The member of a dictionary.
-  func member(_ key: TemplateValue) -> TemplateValue? {
-    guard case .dictionary(let items) = self else { return nil }
-    return items.last { $0.key.equals(key) }?.value
-  }
-
-  /// Python's `str()`.
-  var text: String {
-    if case .string(let text) = self { return text }
-    if case .undefined = self { return "" }
-    return representation
-  }
-
-  /// Python's `repr()`.
-  var representation: String {
-    switch self {
-    case .undefined: return "Undefined"
-    case .none: return "None"
-    case .bool(let flag): return flag ? "True" : "False"
-    case .integer(let number): return String(number)
-    case .float(let number): return Self.text(of: number)
-    case .string(let text): return Self.quoted(text)
-    case .list(let items): return "[" + items.map(\.representation).joined(separator: ", ") + "]"
-    case .dictionary(let items):
-      let members = items.map { "\($0.key.representation): \($0.value.representation)" }
-      return "{" + members.joined(separator: ", ") + "}"
-    default: return "<\(kind)>"
-    }
-  }
-
-  /// A number as Python prints it.
-  static func text(of number: Double) -> String {
-    if number.isNaN { return "nan" }
-    if number.isInfinite { return number < 0 ? "-inf" : "inf" }
-    let magnitude = abs(number)
-    if magnitude >= 1e16 || magnitude > 0 && magnitude < 1e-4 {
-      // Both print the shortest digits; Swift writes 1e-05 and 1e+16 as Python does.
-      let text = "\(number)"
-      return text.contains("e") ? text.replacingDotZeroExponent : text
-    }
-    return "\(number)"
-  }
-
-  private static func quoted(_ text: String) -> String {
-    let quote: Unicode.Scalar = text.contains("'") && !text.contains("\"") ? "\"" : "'"
-    var result = String.UnicodeScalarView()
-    result.append(quote)
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
-      case "\n": result.append(contentsOf: "\\n".unicodeScalars)
-      case "\r": result.append(contentsOf: "\\r".unicodeScalars)
-      case "\t": result.append(contentsOf: "\\t".unicodeScalars)
-      case quote:
-        result.append("\\")
-        result.append(scalar)
-      default:
-        if scalar.value < 0x20 || scalar.value == 0x7F {
-          let hex = String(scalar.value, radix: 16)
-          result.append(contentsOf: "\\x\(hex.count < 2 ? "0" : "")\(hex)".unicodeScalars)
-        } else {
-          result.append(scalar)
-        }
-      }
-    }
-    result.append(quote)
-    return String(result)
-  }
 }
 
-extension String {
-  /// `1.0e+16` as `1e+16`.
-  fileprivate var replacingDotZeroExponent: String {
-    guard let range = range(ofText: ".0e") else { return self }
-    var result = self
-    result.replaceSubrange(range, with: "e")
-    return result
+/// A sequence that is neither list nor tuple.
+struct TemplateView: Sendable {
+  enum Form: Sendable, Equatable {
+    case range(start: Int, stop: Int, step: Int)
+    case keys, values, items
+    /// A pair of `groupby`: `grouper` and `list`.
+    case group
   }
 
-  private func range(ofText text: String) -> Range<Index>? {
-    var start = startIndex
-    while start < endIndex {
-      if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-      start = index(after: start)
+  var form: Form
+  var items: [TemplateValue]
+
+  /// Whether it has items by number, which Python's views of dictionaries have not.
+  var isIndexed: Bool {
+    switch form {
+    case .range, .group: true
+    case .keys, .values, .items: false
     }
-    return nil
+  }
+
+  var kind: String {
+    switch form {
+    case .range: "a range"
+    case .keys, .values, .items: "a view of a dictionary"
+    case .group: "a group"
+    }
+  }
+
+  /// As Python prints it.
+  var representation: String {
+    let list = TemplateValue.list(items).representation
+    switch form {
+    case .range(let start, let stop, let step): return "range(\(start), \(stop)\(step == 1 ? "" : ", \(step)"))"
+    case .keys: return "dict_keys(\(list))"
+    case .values: return "dict_values(\(list))"
+    case .items: return "dict_items(\(list))"
+    case .group: return TemplateValue.tuple(items).representation
+    }
   }
 }
 
 /// What `loop` knows inside of a `for`.
 struct TemplateLoop: Sendable {
+  /// Which loop it is, of all that ran.
+  var id: Int
   var index = 0
   var items: [TemplateValue]
+  /// How often a recursive loop called itself.
+  var depth = 0
 
   func attribute(_ name: String) -> TemplateValue? {
     switch name {
@@ -216,11 +183,11 @@ struct TemplateLoop: Sendable {
     case "first": .bool(index == 0)
     case "last": .bool(index == items.count - 1)
     case "length": .integer(items.count)
-    case "depth": .integer(1)  // Counts recursion, not nesting.
-    case "depth0": .integer(0)
+    case "depth": .integer(depth + 1)  // Counts recursion, not nesting.
+    case "depth0": .integer(depth)
     case "previtem": index > 0 ? items[index - 1] : .undefined("there is no previous item")
     case "nextitem": index + 1 < items.count ? items[index + 1] : .undefined("there is no next item")
-    case "cycle": .method(.loop(self), "cycle")
+    case "cycle", "changed": .method(.loop(self), name)
     default: nil
     }
   }
