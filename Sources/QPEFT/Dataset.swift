@@ -1,3 +1,4 @@
+internal import QPEFTKernels
 internal import QPEFTTensor
 public import QPEFTText
 public import QPEFTTraining
@@ -30,20 +31,16 @@ extension BaseModel {
     _ path: String, options: DatasetOptions = .standard,
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(DatasetError) -> Dataset {
-    let dataset = try TokenizedDataset(contentsOf: path, text, options, progress: progress)
+    let dataset = try TokenizedDataset(
+      contentsOf: path, text, options, threads: KernelSet.threadCount, progress: progress)
     return Dataset(
       rows: DatasetRows(dataset), findings: DatasetFindings(dataset, toleratesBadRows: options.skipsBadRows))
   }
 
-  /// A text file's tokens, without tokens around it, in windows without overlap.
+  /// The tokens of a text file, also by gzip, without tokens around it, in windows without overlap.
   /// - Throws: `DatasetError` where the file cannot be read or is empty.
   public func windows(ofText path: String, length: Int) throws(DatasetError) -> [TrainingRow] {
-    let file: MappedFile
-    do { file = try MappedFile(path: path) } catch { throw .unreadable(path: path, reason: "\(error)") }
-    guard let content = String(validating: file.bytes, as: UTF8.self) else {
-      throw .unreadable(path: path, reason: "it is not UTF-8 text")
-    }
-    let ids = text.tokenizer.encode(content, addSpecialTokens: false)
+    let ids = text.tokenizer.encode(try PlainText.read(path), addSpecialTokens: false)
     guard ids.count > 1 else { throw .empty(path: path) }
     return Evaluation.windows(ids, length: length)
   }

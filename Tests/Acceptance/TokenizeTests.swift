@@ -50,6 +50,8 @@ import Testing
     #expect(try lines(["--decode"], "\(answer)") == ["hello<|im_end|>"])
     let all = try Command.succeed(Self.command + ["--chat", path, "--train-on", "all"])
     #expect(all.contains("\"trained\":[0,1,1"))
+    let prompt = try Command.succeed(Self.command + ["--chat", path, "--generation-prompt"])
+    #expect(prompt.contains(#"hello<|im_end|>\n<|im_start|>assistant\n","ids""#) && !prompt.contains("trained"))
   }
 
   @Test(arguments: [

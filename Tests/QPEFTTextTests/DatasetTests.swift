@@ -108,6 +108,45 @@ import Testing
     #expect(try ChatFixture.dataset(row, chat, last).example(at: 0) == ChatFixture.dataset(row, chat).example(at: 0))
   }
 
+  @Test("a row may give its template variables and tools, and a call of a tool may have null for its content")
+  func templateVariables() throws {
+    let chat = try ChatFixture.chat(
+      "{{ mood }}{{ tools[0].name }}{% for m in messages %}<|a|>{{ m.content is defined }}{{ m.tool_calls }}<|c|>{% endfor %}"
+    )
+    let row = """
+      {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": null, "tool_calls": [1]}],
+       "tools": [{"name": "t"}], "chat_template_kwargs": {"mood": "good"}}
+      """.replacingOccurrences(of: "\n", with: "")
+    let example = try ChatFixture.dataset(row, chat, DatasetOptions(trainOn: .all)).example(at: 0)
+    #expect(example.text == "goodt<|a|>True<|c|><|a|>False[1]<|c|>")
+  }
+
+  @Test("rows are the same for any number of threads", arguments: [1, 2, 7])
+  func threads(count: Int) throws {
+    let chat = try ChatFixture.chat()
+    let rows = (0..<300).map { "{\"text\": \"row \($0) of many\"}\n" }.joined()
+    try Fixtures.withTemporaryDirectory { directory in
+      let path = "\(directory)/rows.jsonl"
+      try Fixtures.write(rows, to: path)
+      let all = try TokenizedDataset(contentsOf: path, chat)
+      let some = try TokenizedDataset(contentsOf: path, chat, threads: count)
+      #expect((some.count, some.digest, some.report) == (300, all.digest, all.report))
+    }
+  }
+
+  @Test("a text file is read whole, without its byte order mark, and refused where it is no text")
+  func plainText() throws {
+    try Fixtures.withTemporaryDirectory { directory in
+      let path = "\(directory)/a.txt"
+      try Fixtures.write("\u{FEFF}Caf\u{E9}\n", to: path)
+      #expect(try PlainText.read(path) == "Caf\u{E9}\n")
+      try DataFormatTests.gzip(path)
+      #expect(try PlainText.read(path + ".gz") == "Caf\u{E9}\n")
+      try Data([0x61, 0xFF]).write(to: URL(fileURLWithPath: path))
+      #expect(throws: DatasetError.unreadable(path: path, reason: "it is not UTF-8 text")) { try PlainText.read(path) }
+    }
+  }
+
   @Test("of a prompt and a completion in messages only the completion is trained")
   func conversationalCompletion() throws {
     let chat = try ChatFixture.chat()
@@ -178,6 +217,15 @@ import Testing
     (
       #"{"messages": [{"role": "user", "content": "a"}, "b"]}"#,
       .wrongType(file: "rows.jsonl", line: 2, field: "messages[1]", expected: "an object", found: "a string")
+    ),
+    (
+      #"{"messages": [{"role": "user", "content": "a"}], "tools": "[]"}"#,
+      .wrongType(file: "rows.jsonl", line: 2, field: "tools", expected: "an array", found: "a string")
+    ),
+    (
+      #"{"messages": [{"role": "user", "content": "a"}], "chat_template_kwargs": []}"#,
+      .wrongType(
+        file: "rows.jsonl", line: 2, field: "chat_template_kwargs", expected: "an object", found: "an array")
     ),
     (
       #"{"text": "\ud800"}"#,

@@ -7,9 +7,9 @@ struct Evaluate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Loss and perplexity on a text or on rows; or how many answers are exactly right.",
     discussion: """
-      Rows (.jsonl, .json, .csv; also .gz) are taken one by one and only the answers count; any other file is one text, cut \
+      Rows (.jsonl, .json, .csv) are taken one by one and only the answers count; any other file is one text, cut \
       into windows without overlap, of which the first token is not predicted. --exact-match lets the model answer every row, choosing the likeliest \
-      token always, and counts the answers that are equal to the expected one, character for character.
+      token always, and counts the answers that are equal to the expected one, character for character. Files may be gzip.
 
         qpeft evaluate --model smol-nf4 --data book.txt
         qpeft evaluate --model smol-nf4 --adapter adapter \\

@@ -34,6 +34,9 @@ struct Tokenize: AsyncParsableCommand {
   @Option(help: "Which tokens of a --chat row are trained.")
   var trainOn = TrainOn.completion
 
+  @Flag(help: "End --chat rows with what the template writes before an answer, as the model sees them when it answers.")
+  var generationPrompt = false
+
   @Flag(help: "Leave the tokens out that the model wants around a text; with --decode, all special tokens.")
   var noSpecialTokens = false
 
@@ -42,8 +45,10 @@ struct Tokenize: AsyncParsableCommand {
 
   func validate() throws {
     if chat != nil, decode || json || noSpecialTokens {
-      throw ValidationError("--chat reads a file of rows: it goes with --train-on and --skip-bad alone.")
+      throw ValidationError(
+        "--chat reads a file of rows: it goes with --train-on, --generation-prompt and --skip-bad alone.")
     }
+    if generationPrompt, chat == nil { throw ValidationError("--generation-prompt goes with --chat.") }
   }
 
   func run() async throws {
@@ -74,19 +79,21 @@ struct Tokenize: AsyncParsableCommand {
   }
 
   private func printRows(_ path: String, _ text: ChatTokenizer, _ output: inout OutputLines) throws {
-    let options = DatasetOptions(trainOn: trainOn, skipsBadRows: skipBad)
+    var options = DatasetOptions(trainOn: generationPrompt ? .all : trainOn, skipsBadRows: skipBad)
+    options.addsGenerationPrompt = generationPrompt
     let rows = try TokenizedDataset(contentsOf: path, text, options)
     for error in rows.rejected { Terminal.printError("skipped: \(error)") }
     if rows.report.rejectedRows > rows.rejected.count {
       Terminal.printError("skipped: \(Format.count(rows.report.rejectedRows, "row")) in all")
     }
-    for index in 0..<rows.count { output.line(Self.json(try rows.example(at: index))) }
+    for index in 0..<rows.count { output.line(json(try rows.example(at: index))) }
   }
 
-  private static func json(_ row: TrainingExample) -> JSONValue {
-    [
+  private func json(_ row: TrainingExample) -> JSONValue {
+    var object: JSONObject = [
       "line": .integer(row.line), "text": .string(row.text), "ids": .array(row.tokens.map { .integer(Int($0)) }),
-      "trained": .array(row.isTrained.map { .integer($0 ? 1 : 0) }),
     ]
+    if !generationPrompt { object["trained"] = .array(row.isTrained.map { .integer($0 ? 1 : 0) }) }
+    return .object(object)
   }
 }

@@ -17,16 +17,23 @@ public struct DatasetOptions: Sendable, Hashable, Codable {
   /// Whether bad rows are left out and kept as ``TokenizedDataset/rejected`` instead of ending the reading.
   public var skipsBadRows = false
   /// For fields of a row (`prompt`, `completion`, …) the names that the file has for them. Where any is named, fields that
-  /// are not named here are not read, but for `system` and `tools`.
+  /// are not named here are not read, but for `system`, `tools` and `chat_template_kwargs`.
   public var columns: [String: String] = [:]
   /// Whether preference pairs are trained on by their chosen answers; else they are an error.
   public var usesChosen = false
 
+  /// Whether chats end with what precedes an answer, as a model sees them before it writes: to look at, with
+  /// ``TrainOn/all``, not to train on.
+  public var addsGenerationPrompt = false
+
   /// Fields that a row may have.
   public static let fields = [
     "text", "prompt", "completion", "messages", "conversations", "instruction", "input", "output", "chosen", "rejected",
-    "system", "tools",
+    "system", "tools", "chat_template_kwargs",
   ]
+
+  /// Fields that may be missing beside others.
+  static let optionalFields = ["input", "system", "tools", "chat_template_kwargs"]
 
   /// Options with the given values.
   public init(maxLength: Int? = nil, trainOn: TrainOn = .completion, skipsBadRows: Bool = false) {

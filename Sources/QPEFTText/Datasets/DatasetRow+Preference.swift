@@ -3,7 +3,9 @@ internal import QPEFTJSON
 extension DatasetRow {
   /// The chosen side of a preference pair: `chosen` and `rejected` as texts behind `prompt`, or as messages. Without a
   /// prompt, what both begin with is the prompt.
-  static func chosen(of object: JSONObject, tools: [JSONValue]?, file: String, line: Int) throws(DatasetError) -> Self {
+  static func chosen(
+    of object: JSONObject, _ context: ChatContext, file: String, line: Int
+  ) throws(DatasetError) -> Self {
     func field(_ name: String) throws(DatasetError) -> JSONValue {
       guard let value = object[name], !value.isNull else { throw .missingField(file: file, line: line, field: name) }
       return value
@@ -33,12 +35,12 @@ extension DatasetRow {
       }
       // Some datasets repeat the prompt in front of both answers.
       if answers.count > question.count, Array(answers.prefix(question.count)) == question {
-        return .messages(answers, given: question.count, tools: tools)
+        return .messages(answers, given: question.count, context)
       }
-      return .messages(question + answers, given: question.count, tools: tools)
+      return .messages(question + answers, given: question.count, context)
     }
     let shared = zip(answers, others).prefix { $0 == $1 }.count
-    return .messages(answers, given: min(shared, answers.count - 1), tools: tools)
+    return .messages(answers, given: min(shared, answers.count - 1), context)
   }
 
   /// What both texts begin with, up to the end of a word, is the prompt.

@@ -4,9 +4,9 @@ enum DatasetRow {
   case text(String)
   case completion(prompt: String, completion: String)
   /// A chat; the first `given` messages are context only.
-  case messages([JSONValue], given: Int, tools: [JSONValue]?)
+  case messages([JSONValue], given: Int, ChatContext)
   /// A task and its answer: a chat of one question where the model has a chat template.
-  case instruction(system: String?, question: String, answer: String)
+  case instruction(system: String?, question: String, answer: String, ChatContext)
 
   init(_ object: JSONObject, _ options: DatasetOptions, file: String, line: Int) throws(DatasetError) {
     func field(_ name: String) -> JSONValue? { object[name].flatMap { $0.isNull ? nil : $0 } }
@@ -22,23 +22,23 @@ enum DatasetRow {
       guard let value = field(name) else { throw .missingField(file: file, line: line, field: name) }
       return try Self.messages(value, name, file, line)
     }
-    let tools = field("tools")?.array
+    let context = try ChatContext(object, file: file, line: line)
     if field("chosen") != nil || field("rejected") != nil {
-      let chosen = try Self.chosen(of: object, tools: tools, file: file, line: line)
+      let chosen = try Self.chosen(of: object, context, file: file, line: line)
       guard options.usesChosen else { throw .preferencePair(file: file, line: line) }
       self = chosen
     } else if field("messages") != nil {
-      self = .messages(try chat("messages"), given: 0, tools: tools)
+      self = .messages(try chat("messages"), given: 0, context)
     } else if let turns = field("conversations") {
       let system = field("system")?.string.map { [Self.message("system", $0)] } ?? []
-      self = .messages(system + (try Self.conversation(turns, file, line)), given: 0, tools: tools)
+      self = .messages(system + (try Self.conversation(turns, file, line)), given: 0, context)
     } else if field("instruction") != nil {
       let input = try field("input").map { _ throws(DatasetError) in try text("input", mayBeEmpty: true) } ?? ""
       let question = try text("instruction") + (input.isEmpty ? "" : "\n\n" + input)
-      self = .instruction(system: field("system")?.string, question: question, answer: try text("output"))
+      self = .instruction(system: field("system")?.string, question: question, answer: try text("output"), context)
     } else if field("prompt")?.array != nil {
       let prompt = try chat("prompt")
-      self = .messages(prompt + (try chat("completion")), given: prompt.count, tools: tools)
+      self = .messages(prompt + (try chat("completion")), given: prompt.count, context)
     } else if field("prompt") != nil || field("completion") != nil {
       self = .completion(prompt: try text("prompt", mayBeEmpty: true), completion: try text("completion"))
     } else if field("text") != nil {
@@ -111,7 +111,7 @@ enum DatasetRow {
         throw .wrongType(file: file, line: line, field: "\(place).role", expected: "a string", found: role.kind)
       }
       if text.isEmpty { throw .emptyField(file: file, line: line, field: "\(place).role") }
-      switch message["content"] {
+      switch message["content"].flatMap({ $0.isNull ? nil : $0 }) {
       case nil:
         if message["tool_calls"] == nil {
           throw .missingField(file: file, line: line, field: "\(place).content")

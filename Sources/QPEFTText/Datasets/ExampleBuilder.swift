@@ -24,15 +24,15 @@ struct ExampleBuilder: Sendable {
     case .completion(let prompt, let completion):
       let text = prompt + completion
       return build(text, spans: [prompt.utf8.count..<text.utf8.count], line: line)
-    case .messages(let messages, let given, let tools):
-      return try chatExample(messages, given, tools, line)
-    case .instruction(let system, let question, let answer):
+    case .messages(let messages, let given, let context):
+      return try chatExample(messages, given, context, line)
+    case .instruction(let system, let question, let answer, let context):
       guard chat.template != nil else {
         let prompt = (system.map { $0 + "\n\n" } ?? "") + question + "\n\n"
         return try example(.completion(prompt: prompt, completion: answer), line: line)
       }
       let messages = [DatasetRow.message("user", question), DatasetRow.message("assistant", answer)]
-      return try chatExample((system.map { [DatasetRow.message("system", $0)] } ?? []) + messages, 0, nil, line)
+      return try chatExample((system.map { [DatasetRow.message("system", $0)] } ?? []) + messages, 0, context, line)
     }
   }
 
@@ -79,7 +79,7 @@ struct ExampleBuilder: Sendable {
   }
 
   private mutating func chatExample(
-    _ messages: [JSONValue], _ given: Int, _ tools: [JSONValue]?, _ line: Int
+    _ messages: [JSONValue], _ given: Int, _ context: ChatContext, _ line: Int
   ) throws(DatasetError) -> TrainingExample {
     guard let template = chat.template else { throw .noChatTemplate(file: file, line: line) }
     let all = options.trainOn == .all
@@ -87,12 +87,12 @@ struct ExampleBuilder: Sendable {
     var spans: [Range<Int>] = []
     do {
       if all {
-        text = try template.render(messages, tools: tools).text
+        text = try template.render(messages, context, addGenerationPrompt: options.addsGenerationPrompt).text
       } else {
         // With one turn to find, that of the last answer is all that is looked for.
         let last = messages.lastIndex { $0["role"]?.string == "assistant" }
         let first = options.trainOn == .last ? max(given, last ?? 0) : given
-        let found = try TurnSpans(template: template, messages: messages, tools: tools).find(given: first)
+        let found = try TurnSpans(template: template, messages: messages, context: context).find(given: first)
         if let turn = found.missing { throw DatasetError.turnNotFound(file: file, line: line, turn: turn) }
         (text, spans) = (found.text, options.trainOn == .last ? found.spans.suffix(1) : found.spans)
       }

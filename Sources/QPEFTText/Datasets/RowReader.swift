@@ -103,8 +103,10 @@ struct RowReader: Sendable {
     }
   }
 
-  /// Lists of messages and of tools stand in a cell as JSON.
-  private static let structured: Set<String> = ["messages", "conversations", "tools", "chosen", "rejected"]
+  /// Lists of messages and of tools, and objects, stand in a cell as JSON.
+  private static let structured: Set<String> = [
+    "messages", "conversations", "tools", "chosen", "rejected", "chat_template_kwargs",
+  ]
 
   private func object(_ cells: [String], line: Int) throws(DatasetError) -> JSONObject {
     guard cells.count == header.count else {
@@ -114,8 +116,9 @@ struct RowReader: Sendable {
     var members: [(key: String, value: JSONValue)] = []
     for (name, cell) in zip(header, cells) {
       let field = options.columns.first { $0.value == name }?.key ?? name
-      if cell.isEmpty, ["input", "system", "tools"].contains(field) { continue }
-      if Self.structured.contains(field), cell.utf8.first == UInt8(ascii: "[") {
+      if cell.isEmpty, DatasetOptions.optionalFields.contains(field) { continue }
+      let opening = UInt8(ascii: field == "chat_template_kwargs" ? "{" : "[")
+      if Self.structured.contains(field), cell.utf8.first == opening {
         do { members.append((name, try JSONValue(parsing: cell))) } catch {
           throw .malformedJSON(file: file, line: line, column: error.column, reason: "'\(name)': \(error.reason)")
         }
@@ -128,15 +131,18 @@ struct RowReader: Sendable {
 
   // MARK: Columns
 
-  /// The row under the names that are known here. Where columns are named, no others count but `system` and `tools`.
+  /// The row under the names that are known here. Where columns are named, no others count but those that may
+  /// stand beside any.
   private func mapped(_ object: JSONObject, line: Int) throws(DatasetError) -> JSONObject {
     if options.columns.isEmpty { return object }
     var result = JSONObject()
-    for name in ["system", "tools"] { if let value = object[name] { result[name] = value } }
+    for name in DatasetOptions.optionalFields where name != "input" {
+      if let value = object[name] { result[name] = value }
+    }
     for (field, column) in options.columns.sorted(by: { $0.key < $1.key }) {
       if let value = object[column] {
         result[field] = value
-      } else if !["input", "system", "tools"].contains(field) {
+      } else if !DatasetOptions.optionalFields.contains(field) {
         throw .missingField(file: file, line: line, field: column)
       }
     }

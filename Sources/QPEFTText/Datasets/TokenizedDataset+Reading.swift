@@ -20,7 +20,7 @@ extension TokenizedDataset {
   private static let bytesOfChunk = 1 << 24
 
   mutating func read(
-    from scanner: RecordScanner, _ progress: (_ done: Int, _ total: Int) -> Void
+    from scanner: RecordScanner, threads: Int?, _ progress: (_ done: Int, _ total: Int) -> Void
   ) throws(DatasetError) {
     if file.format == .text { return try readWindows(progress) }
     var scanner = scanner
@@ -43,7 +43,7 @@ extension TokenizedDataset {
       } catch {
         (failure, isOpen) = (error, false)
       }
-      for result in measure(chunk, builders) {
+      for result in measure(chunk, builders, threads: threads ?? ProcessInfo.processInfo.activeProcessorCount) {
         switch result {
         case .success(let row): try add(row, &seen)
         case .failure(let error): try reject(error)
@@ -60,21 +60,29 @@ extension TokenizedDataset {
     if rejected.count < 100 { rejected.append(error) }
   }
 
-  /// Tokenizes rows on all cores; results come in the order of the rows.
+  /// Tokenizes rows on several cores; results come in the order of the rows.
   private func measure(
-    _ records: [RecordScanner.Record], _ builders: Shared<[ExampleBuilder]>
+    _ records: [RecordScanner.Record], _ builders: Shared<[ExampleBuilder]>, threads: Int
   ) -> [Result<Measured, DatasetError>] {
     // Small slices, so that no core waits long for the others.
     let slices = max(1, records.count / 64)
     let done = Shared<[[Result<Measured, DatasetError>]]>(Array(repeating: [], count: slices))
-    DispatchQueue.concurrentPerform(iterations: slices) { slice in
-      let range = (records.count * slice / slices)..<(records.count * (slice + 1) / slices)
+    let next = Shared(0)
+    DispatchQueue.concurrentPerform(iterations: min(max(threads, 1), slices)) { _ in
       var builder = builders.use { $0.popLast() } ?? ExampleBuilder(chat, options, file: name)
-      let results = records[range].map { record in
-        Result { () throws(DatasetError) in try measured(record, &builder) }
+      while true {
+        let slice = next.use { number in
+          defer { number += 1 }
+          return number
+        }
+        if slice >= slices { break }
+        let range = (records.count * slice / slices)..<(records.count * (slice + 1) / slices)
+        let results = records[range].map { record in
+          Result { () throws(DatasetError) in try measured(record, &builder) }
+        }
+        done.use { $0[slice] = results }
       }
       builders.use { [builder] in $0.append(builder) }
-      done.use { $0[slice] = results }
     }
     return done.use { Array($0.joined()) }
   }

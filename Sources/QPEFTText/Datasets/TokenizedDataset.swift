@@ -36,14 +36,15 @@ public struct TokenizedDataset: Sendable {
   /// Reads a file of rows: JSON Lines, a JSON array, CSV or plain text, all also by gzip. Docs/Text.md has the forms of rows.
   ///
   /// - Parameters:
-  ///   - path: the file. It is mapped and read once, on all cores.
+  ///   - path: the file. It is mapped and read once.
   ///   - chat: the model's tokenizer and chat template.
+  ///   - threads: how many cores tokenize at one time; nil for all of them. The result is the same.
   ///   - progress: hears how many bytes of how many are read.
   /// - Memory: 32 bytes a row, and while reading 8 to 16 more to find repeated rows.
   /// - Throws: ``DatasetError`` naming file and line; among them a row in which no token would be trained.
   public init(
     contentsOf path: String, _ chat: ChatTokenizer, _ options: DatasetOptions = DatasetOptions(),
-    progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    threads: Int? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(DatasetError) {
     let file = try DataFile(path: path)
     self.file = file
@@ -56,7 +57,7 @@ public struct TokenizedDataset: Sendable {
       let reader = try RowReader(bytes, &scanner, file: file.name, format: file.format, options: options)
       return (scanner, reader)
     }
-    try read(from: scanner, progress)
+    try read(from: scanner, threads: threads, progress)
     if entries.isEmpty { throw rejected.first ?? .empty(path: path) }
   }
 

@@ -9,13 +9,13 @@ internal import QPEFTJSON
 struct TurnSpans {
   let template: ChatTemplate
   let messages: [JSONValue]
-  let tools: [JSONValue]?
+  let context: ChatContext
 
   /// The whole text, and the UTF-8 ranges of the assistant's turns from message `given` on.
   ///
   /// - Returns: `missing`, the first turn that was not found, beside the spans that were.
   func find(given: Int) throws(TemplateError) -> (text: String, spans: [Range<Int>], missing: Int?) {
-    let whole = try template.render(messages, tools: tools)
+    let whole = try template.render(messages, context)
     if !whole.generations.isEmpty, given == 0 { return (whole.text, whole.generations, nil) }
     let bytes = Array(whole.text.utf8)
     var spans: [Range<Int>] = []
@@ -55,7 +55,7 @@ struct TurnSpans {
 
   private func rendered(upTo count: Int, addGenerationPrompt: Bool = false) -> [UInt8]? {
     let prefix = Array(messages.prefix(count))
-    guard let text = try? template.render(prefix, addGenerationPrompt: addGenerationPrompt, tools: tools).text
+    guard let text = try? template.render(prefix, context, addGenerationPrompt: addGenerationPrompt).text
     else { return nil }
     return Array(text.utf8)
   }
@@ -67,7 +67,7 @@ struct TurnSpans {
     message["content"] = .string(standIn)
     var changed = messages
     changed[index] = .object(message)
-    guard let text = try? template.render(changed, tools: tools).text, let start = Text.find(standIn, in: text) else {
+    guard let text = try? template.render(changed, context).text, let start = Text.find(standIn, in: text) else {
       return nil
     }
     let bytes = Array(text.utf8)

@@ -23,8 +23,8 @@ extension TemplateValue {
     case .float(let number):
       if number.isNaN { return "NaN" }
       return number.isInfinite ? (number < 0 ? "-Infinity" : "Infinity") : Self.text(of: number)
-    case .string(let text): return JSONValue.quoted(text, keepsUnicode: !style.ascii)
-    case .list(let items):
+    case .string(let text), .markup(let text): return JSONValue.quoted(text, keepsUnicode: !style.ascii)
+    case .list(let items), .tuple(let items):
       var parts: [String] = []
       for item in items {
         guard let part = item.writeJSON(style, depth: depth + 1) else { return nil }

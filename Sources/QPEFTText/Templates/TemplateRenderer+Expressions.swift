@@ -132,14 +132,13 @@ extension TemplateRenderer {
   private func slice(
     _ value: TemplateValue, _ bounds: [TemplateValue?], _ place: TemplatePlace
   ) throws(TemplateError) -> TemplateValue {
-    let nothing = TemplateValue.undefined("\(value.kind) has no such slice")
     var numbers: [Int?] = []
     for bound in bounds {
       guard let bound, !bound.isNone else {
         numbers.append(nil)
         continue
       }
-      guard let number = bound.integer else { return nothing }
+      guard let number = bound.integer else { throw failure("a slice bound is \(bound.kind)", place) }
       numbers.append(number)
     }
     let step = numbers[2] ?? 1
@@ -167,14 +166,14 @@ extension TemplateRenderer {
           start: first &+ start &* every, stop: first &+ stop &* every, step: every &* step)
         return .view(TemplateView(form: form, items: taken(view.items)))
       case .group: return .tuple(taken(view.items))
-      default: return nothing
+      default: throw failure("\(value.kind) cannot be sliced", place)
       }
     case .string(let text), .markup(let text):
       var result = String.UnicodeScalarView()
       result.append(contentsOf: taken(Array(text.unicodeScalars)))
       return value.withText(String(result))
     case .undefined(let reason): throw failure("\(reason), and a slice of it is asked for", place)
-    default: return nothing
+    default: throw failure("\(value.kind) cannot be sliced", place)
     }
   }
 

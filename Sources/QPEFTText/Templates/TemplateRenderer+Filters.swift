@@ -90,7 +90,7 @@ extension TemplateRenderer {
     switch value {
     case .dictionary:
       return Self.methods(of: value).contains(name) ? .method(value, name) : .undefined("there is no '\(name)'")
-    case .undefined: return .undefined("there is no '\(name)'")
+    case .undefined(let reason): throw failure(reason, place)
     default: return try attribute(value, name, place)
     }
   }
@@ -98,14 +98,15 @@ extension TemplateRenderer {
   private func truncated(
     _ value: TemplateValue, _ arguments: Arguments, _ place: TemplatePlace
   ) throws(TemplateError) -> TemplateValue {
-    guard let text = value.string else { throw failure("'truncate' of \(value.kind)", place) }
-    let scalars = Array(text.unicodeScalars)
+    let scalars = Array((value.string ?? "").unicodeScalars)
     let end = arguments(2, "end")?.text ?? "..."
     let length = arguments(0, "length")?.integer ?? 255
     let leeway = arguments(3, "leeway").flatMap { $0.isNone ? nil : $0.integer } ?? 5
     let room = length - end.unicodeScalars.count
     guard room >= 0, leeway >= 0 else { throw failure("'truncate' to less than its end", place) }
-    if scalars.count <= length.addingReportingOverflow(leeway).partialValue { return value }
+    let count = try self.length(of: value, place)
+    if count <= length.addingReportingOverflow(leeway).partialValue { return value }
+    guard value.string != nil else { throw failure("'truncate' of \(value.kind)", place) }
     var kept = String(String.UnicodeScalarView(scalars.prefix(room)))
     if !(arguments(1, "killwords")?.isTrue ?? false) { kept = Text.split(kept, by: " ", most: 1, fromEnd: true)[0] }
     return value.withText(kept + end)

@@ -147,10 +147,13 @@ extension TemplateRenderer {
       let field = if let named { named } else { try nextValue(&values) }
       result.append(contentsOf: try percentField(kind, form, field, place).unicodeScalars)
     }
-    if case .dictionary = value {
-    } else if !values.isEmpty, !isNamed {
-      throw failure("a format with more values than fields", place)
-    }
+    // Python lets what has members go unused.
+    let isLoose: Bool =
+      switch value {
+      case .dictionary, .list, .view: true
+      default: isNamed
+      }
+    if !values.isEmpty, !isLoose { throw failure("a format with more values than fields", place) }
     return String(result)
   }
 

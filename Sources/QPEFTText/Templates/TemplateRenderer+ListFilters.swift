@@ -26,7 +26,7 @@ extension TemplateRenderer {
     }
   }
 
-  private func length(of value: TemplateValue, _ place: TemplatePlace) throws(TemplateError) -> Int {
+  func length(of value: TemplateValue, _ place: TemplatePlace) throws(TemplateError) -> Int {
     switch value {
     case .undefined: return 0
     case .string(let text), .markup(let text): return text.unicodeScalars.count
@@ -74,6 +74,7 @@ extension TemplateRenderer {
       return generator(kept)
     case "sum":
       var total = arguments(1, "start") ?? .integer(0)
+      if total.string != nil { throw failure("'sum' adds no strings: 'join' does", place) }
       for term in try items.attributes(arguments(0, "attribute"), self, place) {
         total = try combined("+", total, term, place)
       }
@@ -204,6 +205,7 @@ extension TemplateRenderer {
         let key = try attributePath(item, path, preset: preset, place)
         keys.append(ignoresCase ? Self.folded(key) : key)
       }
+      if !splits, case .undefined(let reason) = keys[0], items.count > 1 { throw failure(reason, place) }
       let key = TemplateValue.list(keys)
       if let first = keyed.first, first.key.isLess(than: key) == nil {
         throw failure("sorting what has no order: \(first.key.representation) and \(key.representation)", place)

@@ -198,9 +198,10 @@ enum Text {
   }
 
   static func indent(_ text: String, _ prefix: String, first: Bool, blank: Bool) -> String {
-    var lines = split(text, by: "\n")
+    // Jinja adds a line break, so that an empty text is a line, and one at the end stays.
+    var lines = lines(text + "\n")
     for index in lines.indices where index > 0 || first {
-      if blank || !lines[index].isEmpty { lines[index] = prefix + lines[index] }
+      if blank || index == 0 || !lines[index].isEmpty { lines[index] = prefix + lines[index] }
     }
     return lines.joined(separator: "\n")
   }

@@ -5,7 +5,7 @@ single features, and random ones for white space control, as transformers render
 """
 import json, os, random
 import transformers, jinja2
-from transformers.utils.chat_template_utils import render_jinja_template
+from transformers.utils.chat_template_utils import _normalize_chat_messages, render_jinja_template
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
@@ -20,6 +20,7 @@ TOOL_CALL = {"role": "assistant", "content": "", "tool_calls": [
 TOOL = {"role": "tool", "name": "get_weather", "content": "{\"t\": 21}"}
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "description": "Weather of a \"city\"",
           "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}]
+THOUGHTS = [U, {"role": "assistant", "content": "4", "reasoning": "two and two", "name": None}, U2, {"role": "assistant", "thinking": "t", "reasoning_content": None, "content": None, "tool_calls": None}]
 CHATS = [[U], [U, A], [S, U, A, U2], [S, U, A, U2, A2], [U2, A2, U, A]]
 TOOL_CHATS = [[S, U, TOOL_CALL, TOOL, A], [U, TOOL_CALL, TOOL, TOOL]]
 
@@ -359,6 +360,112 @@ none | default('n')
 '%.2f' | string
 'x' in messages[0]
 '\u00df'.upper() ~ '\u0130'.lower()
+(1, 'a', none)
+(1,)
+()
+[(1, 2), (3,)]
+1, 2
+(1, 2) == [1, 2]
+(1, 2) + (3,)
+(1, 2) * 2
+(1, 2)[1:]
+range(3)
+range(5, 0, -2)
+range(10)[2:5]
+range(10)[::-1]
+range(3) | string
+4 in range(0, 10, 2)
+{'a': 1, 'b': 2}.items()
+{'a': 1}.keys()
+{'a': 1}.values()
+{'a': 1}.items() | list
+{'a': 1, 'b': 2} | dictsort
+'a-b'.partition('-')
+'abc'.startswith(('x', 'a'))
+'abc'.startswith(['x', 'a'])
+messages | groupby('role') | map(attribute='grouper') | list
+(messages | groupby('role'))[0].list | length
+[{'a': 'x'}, {'a': 'X'}, {}] | groupby('a', default='z') | map('first') | list
+['a', 'A', 'b'] | unique(case_sensitive=true) | list
+messages | unique(attribute='role') | map(attribute='role') | list
+messages | sort(attribute='role,content') | map(attribute='role') | list
+['b', 'A'] | min
+['b', 'A'] | max(case_sensitive=true)
+messages | map(attribute='content') | map('length') | sum
+messages | sum(attribute='content', start='')
+[[1], [2]] | sum(start=[])
+messages | selectattr('role', 'eq', 'user') | length
+messages | selectattr('role', 'eq', 'tool') | first
+true if messages | selectattr('role', 'eq', 'tool') else false
+[1, 2, 3] | select('gt', 1) | last
+[1, 2, 3] | reverse | first
+1 | length
+'<b>' | e ~ '<'
+'<b>' | e + '<'
+'<' + ('<b>' | safe)
+('%s and %s' | safe) % ('<', 1)
+('<b>' | e) * 2
+[('<' | e), '<'] | join
+('a' | safe).replace('a', '<')
+('<b>' | e) | forceescape
+('<b>' | safe) is escaped
+['<' | e]
+'foo bar baz qux' | truncate(9)
+'foo bar baz qux' | truncate(9, true)
+'foo bar baz qux' | truncate(11)
+'foo bar baz qux' | truncate(11, false, '...', 0)
+'  <b>Na\u00efve</b> &amp; <!-- <i> -->  caf\u00e9 &#39;s ' | striptags
+'a b/c?d=\u00e9&~' | urlencode
+{'q': 'a b', 'n': 1} | urlencode
+[('a', 'x y'), ('b', '/')] | urlencode
+{'class': 'a<b', 'id': none, 'n': 1} | xmlattr
+1000000 | filesizeformat
+1536 | filesizeformat(true)
+1 | filesizeformat
+'%s is %05.1f%% of %-4d|%+d|%x' | format('a', 3.14159, 42, 7, 255)
+'%(a)s' | format(a=1)
+'%5s|%-5s|%.2s' % ('a', 'b', 'cde')
+'%e %g %G' % (12345.678, 0.00001, 1e20)
+'%c%c' % (65, 'b')
+'%*d' % (5, 42)
+'%s' % [1, 2]
+'{:>5}|{:<5}|{:^5}|{:*^7}'.format('a', 'b', 'c', 'd')
+'{:05d}|{:+}|{:,}|{:x}|{:#b}'.format(42, 7, 1234567, 255, 5)
+'{:.2f}|{:e}|{:g}|{:%}|{:.3}'.format(3.14159, 1234.5, 0.0001, 0.25, 12.3456)
+'{0[a]} {1.role} {0!r} {x:{w}}'.format({'a': 1}, messages[0], x='y', w=3)
+'{a}'.format_map({'a': 1})
+'a\tb'.expandtabs(4)
+'Ab Cd'.istitle() ~ 'AB'.istitle()
+'a_1'.isidentifier() ~ '1a'.isidentifier() ~ 'a\n'.isprintable()
+'abcabc'.find('c', 3) ~ 'abcabc'.count('b', 2) ~ 'abcabc'.rindex('b') ~ 'abc'.startswith('b', 1)
+' a b c '.rsplit(none, 1)
+'a\x00\u200b\u00a0\U000e0001' | list
+joiner('; ') is callable
+cycler('a', 'b').next()
+'upper' is filter and 'odd' is test and 'nothing' is not filter
+3.0 is odd
+0x1f + 0o17 + 0b11 + 1_000
+'0x1A' | int(base=16)
+'1_000' | int
+'z' | int(default=5)
+' 12 ' | int ~ '1e3' | float
+-7 // 2.5
+dict([('a', 1)], b=2)
+dict.fromkeys(['a'], 1)
+namespace(a=1) is mapping
+{'a': {'b': [1, {'c': none}]}} | pprint
+loop is undefined
+messages[0] | attr('role')
+messages[0] | attr('items') is callable
+'abc' | map('upper') | join('-')
+[3, 1] | sort | reverse | list | tojson
+(1, 2) | tojson
+{1: 'a', none: 'b', true: 'c', 1.5: 'd'} | tojson
+[1, [2, (3,)]] | string
+messages[1:2] | map(attribute='content') | first | trim | length
+'\n' | trim | length
+'A,b' | lower | replace(',', ';') | upper | list | join('.')
+'x' | indent(2, true) ~ '|' ~ '' | indent(2, true) ~ '|' ~ 'a\n\nb\n' | indent(1, blank=true)
 """.strip().split("\n")
 
 STATEMENTS = [
@@ -396,6 +503,23 @@ STATEMENTS = [
     "{% set x = {'k': [1, 2]} %}{{ x.k[1] }}{{ x['k'] | join('-') }}",
     "{% for c in 'ab' %}{{ c }}.{% endfor %}{% for k in {'x': 1, 'y': 2} %}{{ k }}{% endfor %}",
     "{% for m in messages recursive %}{{ loop.index }}{% endfor %}",
+    "{% for n in [{'v': 1, 'c': [{'v': 2, 'c': [{'v': 3}]}, {'v': 4}]}] recursive %}{{ loop.depth }}{{ n.v }}{% if n.c %}<{{ loop(n.c) }}>{% endif %}{% endfor %}",
+    "{% for x in [1, 1, 2, 2, 1] %}{{ x if loop.changed(x) else '-' }}{% endfor %}",
+    "{% set comma = joiner(', ') %}{% for x in 'abc' %}{{ comma() }}{{ x }}{% endfor %}",
+    "{% set c = cycler('odd', 'even') %}{% for x in 'abc' %}{{ c.current }}{{ c.next() }}{% endfor %}{{ c.reset() }}{{ c.current }}",
+    "{% macro m(a) %}{{ a }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 2, 3, b=4) }}{{ m.name }}{{ m.arguments }}",
+    "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1, b=2) }}", "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1, 2) }}",
+    "{% macro m(a) %}{{ a }}{% endmacro %}{% call m(1) %}x{% endcall %}",
+    "{% macro m() %}{{ caller is defined }}{% endmacro %}{{ m() }}",
+    "{% set g = messages | selectattr('role', 'eq', 'user') %}{% for m in g %}a{% endfor %}{% for m in g %}b{% endfor %}{{ g | list }}",
+    "{% set g = 'abc' | map('upper') %}{{ g | first }}{{ g | first }}{{ 'C' in g }}{{ g | list }}",
+    "{% block title %}x{{ 1 }}{% endblock %}{% block b scoped %}y{% endblock b %}", "{% print 1 + 1 %}{% print 'a', 'b' %}",
+    "{% autoescape false %}<{{ '<' }}{% endautoescape %}", "{% for k, v in {'a': 1}.items() %}{{ loop.index }}{{ k }}{{ v }}{% endfor %}",
+    "{% for g in messages | groupby('role') %}{{ g.grouper }}{{ g.list | length }}{{ g[0] }};{% endfor %}",
+    "{% for role, group in messages | groupby('role') %}{{ role }}{{ group | length }};{% endfor %}",
+    "{% set ns = namespace() %}{% set ns._x = 1 %}", "{% set a, (b, c) = 1, (2, 3) %}{{ a }}{{ b }}{{ c }}", "{% for a, b in [(1, 2), [3, 4]] %}{{ a }}{{ b }}{% endfor %}",
+    "{% set x = {} %}{{ x['a'] is defined }}{{ x.a | default('d') }}", "{% if not x is defined and messages is iterable %}y{% endif %}",
+    "{% for m in messages %}{{ m.content is string and m.content | length > 3 }}{% endfor %}", "{% do 1 %}", "{% include 'x' %}", "{{ lipsum }}{% extends 'y' %}",
 ]
 
 
@@ -425,7 +549,7 @@ def render(template, messages, generation=False, tools=None, **kwargs):
     try:
         # An `{% generation %}` block is only tracked if transformers is asked to.
         track = "generation %}" in template
-        texts, spans = render_jinja_template([messages], tools=tools, chat_template=template, add_generation_prompt=generation,
+        texts, spans = render_jinja_template([_normalize_chat_messages(messages)], tools=tools, chat_template=template, add_generation_prompt=generation,
                                              return_assistant_tokens_mask=track, **SPECIAL, **kwargs)
         case = {"text": texts[0]}
         if track: case["generations"] = [list(s) for s in spans[0]]
@@ -449,6 +573,9 @@ if __name__ == "__main__":
         if name in ("llama3", "mistral", "qwen"):
             for chat in TOOL_CHATS: add(template, chat, True, TOOLS)
     add(FAMILIES["qwen"], CHATS[0], True, enable_thinking=False)
+    for message in ("{{ m }}", "{{ m.items() | list }}", "{{ m.thinking }}{{ m.reasoning_content }}{{ m.reasoning }}{{ m | length }}"):
+        add("{% for m in messages %}" + message + ";{% endfor %}", THOUGHTS)
+    add("{% for d in documents %}{{ d.title }}:{{ d['text'] }};{% endfor %}", CHATS[0], documents=[{"title": "T", "text": "x"}])
     for expression in EXPRESSIONS: add("[{{ " + expression + " }}]", CHATS[3])
     for statement in STATEMENTS: add(statement, CHATS[3])
     r = random.Random(5)
