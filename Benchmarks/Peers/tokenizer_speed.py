@@ -1,13 +1,17 @@
 """Speed of `qpeft tokenize` beside `tokenizers`, one core each, in turns in one run, on one text that this script writes.
 
-    python tokenizer_speed.py --qpeft ../../.build/release/qpeft [--megabytes 50] [--rounds 3] DIR...
+    python tokenizer_speed.py --qpeft ../../.build/release/qpeft [--megabytes 50] [--rounds 3] [--kinds KIND...] [DIR...]
+
+Without directories four tokenizers of 32,000 pieces are trained on a part of the text and kept in `--vocabularies`: byte-level
+BPE with Llama 3's pattern, BPE as SentencePiece has it with byte fallback (Llama 2's pipeline), Unigram (T5's) and WordPiece (BERT's).
 
 The text is this repository's own prose and sources and generated words in several scripts, shuffled by lines; it is never
-kept. Both sides get the same lines. `tokenizers` is timed inside its process, around `encode_batch_fast` alone in batches of
-1,000 lines (its fastest call; RAYON_NUM_THREADS=1); `qpeft` from the start of its process to its end, with loading the
-tokenizer, reading the lines and writing the ids. `--whole` gives each side the text as one string instead.
+kept. Both sides get the same lines and one core; what is counted is processor time, which other work on the machine changes
+little. Of `tokenizers` it is that of `encode_batch_fast` alone in batches of 1,000 lines (its fastest call;
+RAYON_NUM_THREADS=1); of `qpeft` that of its whole process, with loading the tokenizer, reading the lines and writing the
+ids. `--whole` gives each side the text as one string instead.
 """
-import argparse, glob, json, os, random, subprocess, sys, tempfile, time
+import argparse, glob, json, os, random, resource, subprocess, sys, tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 
@@ -16,11 +20,16 @@ import sys, time
 from tokenizers import Tokenizer
 t = Tokenizer.from_file(sys.argv[1])
 lines = open(sys.argv[2], encoding="utf-8", newline="\\n").read().split("\\n")[:-1]
-start, count = time.time(), 0
+start, count = time.process_time(), 0
 for i in range(0, len(lines), 1000):
     count += sum(len(e.ids) for e in t.encode_batch_fast(lines[i:i + 1000]))
-print(time.time() - start, count)
+print(time.process_time() - start, count)
 """
+
+
+def spent():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def text(megabytes, seed=1):
@@ -39,9 +48,48 @@ def text(megabytes, seed=1):
     return "\n".join(out) + "\n", size
 
 
+def train(kind, lines, folder):
+    """Writes a tokenizer.json of a kind, with a vocabulary of the lines."""
+    import tokenizers as T
+    from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+    size, special = 32_000, ["<unk>", "<s>", "</s>"]
+    metaspace = pre_tokenizers.Metaspace(prepend_scheme="always")
+    if kind == "byte-level":
+        tokenizer = T.Tokenizer(models.BPE())
+        pattern = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(T.Regex(pattern), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    elif kind == "sentencepiece":
+        tokenizer = T.Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+        tokenizer.pre_tokenizer = metaspace
+        tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+        trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special + [f"<0x{b:02X}>" for b in range(256)], show_progress=False)
+    elif kind == "unigram":
+        tokenizer = T.Tokenizer(models.Unigram())
+        tokenizer.normalizer = normalizers.NFKC()
+        tokenizer.pre_tokenizer, tokenizer.decoder = metaspace, decoders.Metaspace()
+        trainer = trainers.UnigramTrainer(vocab_size=size, special_tokens=special, unk_token="<unk>", show_progress=False)
+    else:
+        tokenizer = T.Tokenizer(models.WordPiece(unk_token="<unk>"))
+        tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
+        trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator(lines, trainer)
+    content = json.loads(tokenizer.to_str())
+    if kind == "sentencepiece":
+        # Llama 2 cuts nothing beforehand: a line is one word.
+        content["pre_tokenizer"] = None
+        content["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]}
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "tokenizer.json"), "w", encoding="utf-8") as f: json.dump(content, f, ensure_ascii=False)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("directories", nargs="+", help="directories with a tokenizer.json")
+    parser.add_argument("directories", nargs="*", help="directories with a tokenizer.json")
+    parser.add_argument("--kinds", nargs="+", default=["byte-level", "sentencepiece", "unigram", "wordpiece"])
+    parser.add_argument("--vocabularies", default=os.path.join(tempfile.gettempdir(), "qpeft-vocabularies"))
+    parser.add_argument("--only-train", action="store_true", help="train the tokenizers and stop")
     parser.add_argument("--qpeft", required=True)
     parser.add_argument("--megabytes", type=float, default=50)
     parser.add_argument("--rounds", type=int, default=3)
@@ -53,14 +101,19 @@ def main():
         content, size = text(arguments.megabytes)
         if arguments.whole: content = content.replace("\n", " ") + "\n"
         with open(path, "w", encoding="utf-8", newline="\n") as f: f.write(content)
-        for directory in arguments.directories:
+        directories = arguments.directories or [os.path.join(arguments.vocabularies, k) for k in arguments.kinds]
+        for directory in directories:
+            if not arguments.directories and not os.path.exists(os.path.join(directory, "tokenizer.json")):
+                train(os.path.basename(directory), content.split("\n")[:40_000], directory)
+        if arguments.only_train: return
+        for directory in directories:
             best = {"qpeft": float("inf"), "tokenizers": float("inf")}
             for _ in range(arguments.rounds):
                 with open(path, "rb") as stdin:
-                    start = time.time()
+                    start = spent()
                     done = subprocess.run(["taskset", "-c", "0", arguments.qpeft, "tokenize", "--model", directory], stdin=stdin,
                                           stdout=subprocess.PIPE, env=environment, check=True)
-                    best["qpeft"] = min(best["qpeft"], time.time() - start)
+                    best["qpeft"] = min(best["qpeft"], spent() - start)
                 ours = done.stdout.count(b",") + sum(1 for l in done.stdout.split(b"\n") if len(l) > 2)
                 peer = subprocess.run(["taskset", "-c", "0", sys.executable, "-c", PEER, os.path.join(directory, "tokenizer.json"), path],
                                       stdout=subprocess.PIPE, env=environment, check=True).stdout.split()

@@ -1,5 +1,6 @@
 """Small seeds for every target out of the fixtures of the tests, and a few written here. Run: python3 Tests/Fuzz/make_corpus.py"""
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -73,6 +74,12 @@ def main():
     seed("rows", "three", '{"text": "ab"}\n{"prompt": "a", "completion": "b"}\n'
          '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n')
     seed("rows", "sharegpt", '{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}\n')
+    seed("rows", "gzip", gzip.compress(b'{"text": "ab"}\n{"text": "c"}\n', mtime=0))
+    seed("csv", "quoted", 'prompt,completion\r\n"a, ""b""",c\r\n"two\nlines",d\r\n')
+    seed("csv", "messages", 'messages,tools\n"[{""role"": ""user"", ""content"": ""a""}, {""role"": ""assistant"", ""content"": ""b""}]",[]\n')
+    for path in sorted((FIXTURES / "text" / "sentencepiece").glob("*.model")):
+        if path.stat().st_size < 16384:
+            seed("vocabulary", path.stem, path.read_bytes())
     seed("json", "all", r'{"a": [1, -2.5e3, true, null, "\u00e4\ud83c\udf31\n"], "b": {"c": {}}}')
 
 

@@ -7,7 +7,7 @@ seconds=${1:-60}
 shift || true
 bash Tests/Fuzz/build.sh >/dev/null
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(safetensors index gguf tokenizer config adapter template rows json)
+[ ${#targets[@]} -gt 0 ] || targets=(safetensors index gguf tokenizer vocabulary config adapter template rows csv json)
 
 fuzz() {
   local target=$1 log=.build/fuzz/$1.log

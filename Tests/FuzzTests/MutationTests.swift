@@ -35,6 +35,7 @@ import Testing
         case let file where file.hasSuffix(".safetensors"): .safetensors
         case let file where file.hasSuffix(".gguf"): .gguf
         case let file where file.hasSuffix(".jinja"): .template
+        case let file where file.hasSuffix(".model"): .vocabulary
         default: nil
         }
       return target.map { Sample(path: name, target: $0) }

@@ -107,8 +107,9 @@ class Conversations:
 class Pair:
     def __init__(self, qpeft, tokenizer):
         self.qpeft, self.folder = qpeft, tempfile.mkdtemp()
+        # With its special tokens, as a model has them.
         self.tokenizer = PreTrainedTokenizerFast(tokenizer_file=tokenizer, **SPECIAL)
-        shutil.copy(tokenizer, os.path.join(self.folder, "tokenizer.json"))
+        self.tokenizer.backend_tokenizer.save(os.path.join(self.folder, "tokenizer.json"))
         with open(os.path.join(self.folder, "tokenizer_config.json"), "w") as f: json.dump(SPECIAL, f)
 
     def theirs(self, template, case, generation):
@@ -132,7 +133,7 @@ class Pair:
                               capture_output=True, text=True)
         if done.returncode not in (0, 1): sys.exit(f"crashed with {done.returncode}: {done.stderr}")
         texts = {}
-        for line in done.stdout.splitlines():
+        for line in done.stdout.split("\n")[:-1]:
             row = json.loads(line)
             texts[row["line"]] = row["text"]
         return [texts.get(i + 1) for i in range(len(cases))], done.stderr

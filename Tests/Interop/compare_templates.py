@@ -147,6 +147,8 @@ def main():
 
     def check(template, chat, tools):
         nonlocal shown
+        # A row of one token has none to train.
+        template = "the text\n" + template
         (theirs, why), (ours, refusal) = pair.theirs(template, chat, tools), pair.ours(template, chat, tools)
         if (refusal or "").startswith("crashed"): kind = "crashed"
         elif theirs is None and ours is None: kind = "both refuse"

@@ -59,7 +59,7 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
   ///   - toleratesBadRows: whether rows that were left out are warnings; else errors.
   public init(_ dataset: TokenizedDataset, batchSize: Int = 8, toleratesBadRows: Bool = false) {
     report = dataset.report
-    edges = (4...30).map { 1 << $0 }.filter { $0 / 2 <= dataset.report.longest }
+    edges = (4...30).map { 1 << $0 }.filter { $0 == 16 || $0 / 2 <= dataset.report.longest }
     histogram = Array(repeating: 0, count: edges.count + 1)
     for index in 0..<dataset.count {
       let length = dataset.length(at: index)
@@ -138,7 +138,9 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
     }
     if notes.repeated.count > 0 {
       add(
-        .warning, "\(notes.repeated.count) rows repeat an earlier one", "remove them, unless they are to weigh more",
+        .warning,
+        notes.repeated.count == 1 ? "a row repeats an earlier one" : "\(notes.repeated.count) rows repeat earlier ones",
+        "remove them, unless they are to weigh more",
         notes.repeated.lines)
     }
     if dataset.chat.template != nil, notes.chatRows == 0 {

@@ -8,11 +8,26 @@ struct BertNormalizer: Sendable {
   var lowercases = true
 
   func callAsFunction(_ text: MappedText) -> MappedText {
+    if let plain = ofASCII(text) { return plain }
     var text = text
     if cleansText { text = Self.clean(text) }
     if separatesIdeographs { text = Self.separateIdeographs(text) }
     if stripsAccents { text = Normalization.shared.apply(.nfd, to: text).removing(.bertAccents) }
     return lowercases ? Normalizer.lowercase(text) : text
+  }
+
+  /// A text of ASCII without control characters, in which every byte keeps its place; nil for any other.
+  private func ofASCII(_ text: MappedText) -> MappedText? {
+    var text = text
+    for (index, byte) in text.bytes.enumerated() {
+      switch byte {
+      case 0x41...0x5A: if lowercases { text.bytes[index] = byte | 0x20 }
+      case 0x20...0x7E: break
+      case 0x09, 0x0A, 0x0D: if cleansText { text.bytes[index] = 0x20 }
+      default: return nil
+      }
+    }
+    return text
   }
 
   private static func clean(_ text: MappedText) -> MappedText {

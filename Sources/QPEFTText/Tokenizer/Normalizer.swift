@@ -72,6 +72,11 @@ indirect enum Normalizer: Sendable {
       var position = 0
       while position < bytes.count {
         let (value, length) = UTF8Coding.scalar(at: position, in: bytes)
+        if value < 0x80 {
+          result.append((0x41...0x5A).contains(value) ? value | 0x20 : value, from: position, of: text)
+          position += 1
+          continue
+        }
         let lower = Unicode.Scalar(value)?.properties.lowercaseMapping.unicodeScalars.map(\.value) ?? [value]
         for scalar in lower { result.append(scalar, from: position, of: text) }
         position += length

@@ -8,7 +8,7 @@ internal import QPEFTText
 /// One reader of files from strangers, with bytes instead of a file. A finding is a trap, a leak of memory, a run without end,
 /// or an error that is not of the readers' own kinds.
 package enum FuzzTarget: String, CaseIterable {
-  case safetensors, index, gguf, tokenizer, config, adapter, template, rows, json
+  case safetensors, index, gguf, tokenizer, vocabulary, config, adapter, template, rows, csv, json
 
   /// Reads the bytes as a file of this kind.
   package func run(_ bytes: [UInt8], in files: ScratchFiles) throws {
@@ -17,10 +17,12 @@ package enum FuzzTarget: String, CaseIterable {
     case .index: try runIndex(bytes, files)
     case .gguf: try runGGUF(bytes, files)
     case .tokenizer: try runTokenizer(JSONValue(parsing: bytes))
+    case .vocabulary: try runVocabulary(bytes, files)
     case .config: try runConfig(bytes)
     case .adapter: _ = try PEFTAdapterConfig(parsing: bytes, path: "adapter_config.json")
     case .template: try runTemplate(bytes)
-    case .rows: try runRows(bytes, files)
+    case .rows: try runRows(bytes, "rows.jsonl", files)
+    case .csv: try runRows(bytes, "rows.csv", files)
     case .json: try runJSON(bytes)
     }
   }
@@ -54,8 +56,15 @@ package enum FuzzTarget: String, CaseIterable {
     _ = text.encode("Hello, 12 worlds")
   }
 
-  private func runTokenizer(_ json: JSONValue) throws {
-    let tokenizer = try Tokenizer(json: json)
+  private func runTokenizer(_ json: JSONValue) throws { check(try Tokenizer(json: json)) }
+
+  /// A `tokenizer.model` of SentencePiece.
+  private func runVocabulary(_ bytes: [UInt8], _ files: ScratchFiles) throws {
+    try files.write(bytes, to: "tokenizer.model")
+    check(try Tokenizer(sentencePiece: files.path("tokenizer.model")))
+  }
+
+  private func check(_ tokenizer: Tokenizer) {
     let encoded = tokenizer.encodeWithOffsets("Hello, 123 wörlds 🌱<s> </s>\n\n  x")
     precondition(encoded.ranges.allSatisfy { $0.upperBound <= 64 })
     _ = tokenizer.decode(encoded.ids + [-1, 1 << 30])
@@ -80,10 +89,10 @@ package enum FuzzTarget: String, CaseIterable {
     _ = try template.render(messages, addGenerationPrompt: true)
   }
 
-  private func runRows(_ bytes: [UInt8], _ files: ScratchFiles) throws {
-    try files.write(bytes, to: "rows.jsonl")
-    let dataset = try TokenizedDataset(
-      contentsOf: files.path("rows.jsonl"), files.tokenizer, DatasetOptions(maxLength: 64))
+  /// Rows as their name says, or by gzip.
+  private func runRows(_ bytes: [UInt8], _ name: String, _ files: ScratchFiles) throws {
+    try files.write(bytes, to: name)
+    let dataset = try TokenizedDataset(contentsOf: files.path(name), files.tokenizer, DatasetOptions(maxLength: 64))
     for index in 0..<dataset.count { _ = try dataset.example(at: index) }
   }
 
