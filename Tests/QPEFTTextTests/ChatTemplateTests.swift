@@ -85,6 +85,20 @@ import Testing
     #expect(try template.render([], now: date).text == "2025")
   }
 
+  @Test(
+    "what grows beyond all reason is refused before it is there",
+    arguments: [
+      "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+      "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+      "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+      "{{ 'a' * 9223372036854775807 }}", "{{ 'a'.expandtabs(100000) }}", "{{ '%999999d' % 1 }}",
+      "{{ '{:999999999999}'.format(1) }}", "{{ 'a' | truncate(1, true, '...') }}",
+    ])
+  func growing(source: String) throws {
+    let template = try ChatTemplate(source)
+    #expect(throws: TemplateError.self) { try template.render([]) }
+  }
+
   @Test("a loop without end is stopped")
   func endless() throws {
     let source = """

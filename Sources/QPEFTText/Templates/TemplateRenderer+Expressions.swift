@@ -223,7 +223,14 @@ extension TemplateRenderer {
   mutating func combined(
     _ sign: String, _ first: TemplateValue, _ second: TemplateValue, _ place: TemplatePlace
   ) throws(TemplateError) -> TemplateValue {
-    if sign == "~" { return .string(first.text + second.text) }
+    if sign == "~" {
+      let (left, right) = (first.text, second.text)
+      try checkSize(left.utf8.count, right.utf8.count, place)
+      return .string(left + right)
+    }
+    if sign == "+" {
+      try checkSize(first.size, second.size, place)
+    }
     switch (sign, first, second) {
     case ("+", .string(let a), .string(let b)): return .string(a + b)
     case ("+", .markup(let a), .string), ("+", .markup(let a), .markup): return .markup(a + second.escaped)
@@ -260,13 +267,20 @@ extension TemplateRenderer {
     }
   }
 
+  /// Bytes of a text or items of a list, which no chat needs more of: a template may double them in a loop.
+  private static let largest = 1 << 26
+
+  private func checkSize(_ left: Int, _ right: Int, _ place: TemplatePlace) throws(TemplateError) {
+    if left + right > Self.largest { throw failure("a value that grows beyond all reason", place) }
+  }
+
   /// A text or list several times over, as long as it stays within reason.
   private func repeated(
     _ value: TemplateValue, _ count: Int, _ place: TemplatePlace
   ) throws(TemplateError) -> TemplateValue {
     let count = max(count, 0)
-    let size = value.items?.count ?? value.text.utf8.count
-    guard size.multipliedReportingOverflow(by: count).partialValue <= 1 << 24, count <= 1 << 24 else {
+    let (size, overflows) = value.size.multipliedReportingOverflow(by: count)
+    guard !overflows, size <= Self.largest, count <= Self.largest else {
       throw failure("\(value.kind) repeated beyond all reason", place)
     }
     switch value {

@@ -210,7 +210,9 @@ extension TemplateRenderer {
       }
       return .string(try format(text, Arguments(named: items.map { ($0.key.text, $0.value) }), place))
     case "expandtabs":
-      return .string(Text.withTabs(text, every: min(arguments(0, "tabsize")?.integer ?? 8, 1 << 16)))
+      let width = arguments(0, "tabsize")?.integer ?? 8
+      guard width <= 255 else { throw failure("a tab of more than 255", place) }
+      return .string(Text.withTabs(text, every: width))
     case "istitle": return .bool(Text.isTitle(text))
     case "isprintable": return .bool(text.unicodeScalars.allSatisfy(TemplateValue.isPrintable))
     case "isidentifier":

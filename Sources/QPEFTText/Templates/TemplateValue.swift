@@ -83,6 +83,9 @@ indirect enum TemplateValue: Sendable {
     }
   }
 
+  /// Bytes of a text, items of a list; nothing for what holds none.
+  var size: Int { string?.utf8.count ?? items?.count ?? 0 }
+
   /// The number it is; booleans count as 0 and 1, as in Python.
   var number: Double? {
     switch self {
