@@ -130,7 +130,8 @@ extension TemplateRenderer {
         rest.removeFirst()
         guard let width = try nextValue(&values).integer else { throw failure("a width that is no number", place) }
         form.width = min(width, 1 << 16)
-      } else if let width = TemplateFormat.number(&rest) {
+      } else {
+        guard let width = TemplateFormat.number(&rest) else { throw failure("a width out of bounds", place) }
         form.width = width ?? 0
       }
       if rest.first == "." {
