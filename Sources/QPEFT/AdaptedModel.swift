@@ -1,4 +1,5 @@
 public import QPEFTAdapters
+internal import QPEFTKernels
 public import QPEFTModels
 public import QPEFTTraining
 
@@ -12,6 +13,21 @@ public struct AdaptedModel {
   public let adapters: LoRAAdapters?
   /// What the user should know about the adapter.
   public internal(set) var warnings: [AdapterWarning] = []
+
+  /// The same, but the blocks below the lowest adapter compute each document once; what they make of it is then kept in
+  /// `directory` and read from there. It is found again only by the same model and the same tokens, by any run.
+  /// - Throws: `TrainingError.nothingToCache` if the first block has an adapter.
+  public func caching(in directory: String, as storage: ActivationCache.Storage = .f32) throws(TrainingError)
+    -> AdaptedModel
+  {
+    let source = base.source
+    let blocks = model.frozenBlockCount
+    let cached = try CachedModel(model, directory: directory, storage: storage) {
+      let settings = "\(KernelSet.active) \(blocks) \(storage.rawValue)"
+      return Fingerprint(files: source.files, and: [Array(source.configData), Array(settings.utf8)])
+    }
+    return AdaptedModel(base: base, model: cached, adapters: adapters, warnings: warnings)
+  }
 
   /// A trainer of the adapters on rows, for loops of your own.
   /// - Throws: `TrainingError`.
@@ -42,7 +58,11 @@ public struct AdaptedModel {
   }
 
   private func trainingOutput(_ directory: String) -> TrainingOutput {
-    let settings = adapters?.configuration.settings ?? [:]
+    var settings = adapters?.configuration.settings ?? [:]
+    // With float32 the numbers are those of a run without a cache.
+    if let cache = (model as? CachedModel)?.cache, cache.storage != .f32 {
+      settings["cache_dtype"] = cache.storage.rawValue
+    }
     return TrainingOutput(directory: directory, settings: settings, writeAdapter: save)
   }
 

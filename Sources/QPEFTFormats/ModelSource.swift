@@ -35,6 +35,14 @@ public struct ModelSource: WeightSource {
     return try model.textFiles()
   }
 
+  /// The mapped files that hold its weights.
+  package var files: [MappedFile] {
+    switch form {
+    case .directory(let directory): directory.files.map(\.file)
+    case .gguf(let model): model.gguf.files
+    }
+  }
+
   private var weights: any WeightSource {
     switch form {
     case .directory(let directory): directory

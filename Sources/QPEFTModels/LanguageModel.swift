@@ -20,6 +20,20 @@ public struct WeightGroup: Hashable, Sendable, Codable {
   public let bytes, parameters: Int
 }
 
+/// Rows that left the first blocks of a model, computed before.
+public struct LowerRows: Sendable {
+  /// How many blocks they left.
+  public let blockCount: Int
+  /// The rows: [n, hidden].
+  public let rows: Tensor
+
+  /// Rows that left the first `blockCount` blocks.
+  public init(blockCount: Int, rows: Tensor) {
+    self.blockCount = blockCount
+    self.rows = rows
+  }
+}
+
 /// A decoder-only language model over frozen weights, with adapters in its linear layers.
 public protocol LanguageModel {
   /// Its sizes.
@@ -32,11 +46,23 @@ public protocol LanguageModel {
   var weightGroups: [WeightGroup] { get }
   /// Rows after the final norm: [n, hidden]. `head · rowᵀ` are the logits.
   ///
-  /// `recompute` says what every block keeps for backward.
-  func hidden(_ batch: TokenBatch, on tape: Tape, recompute: RecomputePlan, cache: KeyValueCache?) -> Variable
+  /// `recompute` says what every block keeps for backward. With `lower`, the blocks that it left are not run.
+  func hidden(
+    _ batch: TokenBatch, on tape: Tape, recompute: RecomputePlan, cache: KeyValueCache?, lower: LowerRows?
+  ) -> Variable
+  /// Blocks from the first on in which, and before which, nothing is trained: what leaves them depends on a document's tokens
+  /// alone.
+  var frozenBlockCount: Int { get }
+  /// Rows that leave the first `count` blocks, without gradient.
+  func lowerRows(_ batch: TokenBatch, blocks count: Int) -> LowerRows
 }
 
 extension LanguageModel {
+  /// Rows after the final norm, with all blocks run.
+  public func hidden(_ batch: TokenBatch, on tape: Tape, recompute: RecomputePlan, cache: KeyValueCache?) -> Variable {
+    hidden(batch, on: tape, recompute: recompute, cache: cache, lower: nil)
+  }
+
   /// Logits of all rows of a batch, or of its last one, without gradient: [rows, vocabulary]. The batch is not empty.
   public func logits(_ batch: TokenBatch, cache: KeyValueCache? = nil, lastRowOnly: Bool = false) -> Tensor {
     precondition(batch.count > 0, "logits of no tokens")

@@ -20,6 +20,24 @@ package struct PackedTensor: Sendable {
     self.pairs = pairs
   }
 
+  /// Numbers of that shape whose bfloat16 `fill` writes; it is not called for a phantom.
+  package init(_ shape: Shape, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
+    self.shape = shape
+    var pairs = Tensor(uninitialized: [(shape.count + 1) / 2])
+    pairs.withMutableElements { pairs in
+      fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(pairs)[..<(2 * shape.count)]))
+    }
+    self.pairs = pairs
+  }
+
+  /// Reads the bfloat16 in place; not for a phantom.
+  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    pairs.withElements { body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer($0)[..<(2 * shape.count)])) }
+  }
+
+  /// Whether these are the numbers of a dry run.
+  package var isPhantom: Bool { pairs.isPhantom }
+
   /// The rounded numbers as float32.
   package var tensor: Tensor {
     var tensor = Tensor(uninitialized: shape)

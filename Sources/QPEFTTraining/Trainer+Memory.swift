@@ -31,6 +31,7 @@ extension Trainer {
       fits: { $0.resident <= budget ?? .max }, plan: plan)
     var found = isPrepared ? plan(layout) : try search.run()
     found.budget = budget
+    found.activationCache = (model as? CachedModel)?.cache.byteCount(of: [rows, evaluationRows]) ?? 0
     if let budget, found.resident > budget, !isPrepared {
       throw .doesNotFit(needed: found.resident, budget: budget, reliefs: reliefs(found, budget, surroundings))
     }
@@ -41,7 +42,7 @@ extension Trainer {
   /// Plans, and reserves what the plan says: tensors get no more than it leaves them in the budget, the system is asked whether
   /// it has that much, and the file for activations gets its room on the disk. `step()` does this by itself. `known` is what
   /// `plan()` said, if it was asked.
-  /// - Throws: `TrainingError.doesNotFit`, `.memoryRefused` and `.activations`.
+  /// - Throws: `TrainingError.doesNotFit`, `.memoryRefused`, `.activations` and `.activationCache`.
   @discardableResult
   public func prepare(_ known: MemoryPlan? = nil) throws(TrainingError) -> MemoryPlan {
     let plan = if let known { known } else { try plan() }
@@ -49,6 +50,9 @@ extension Trainer {
     if let budget = plan.budget { ledger.limit = budget - (plan.resident - plan.tensors) }
     ledger.probe(plan.tensors - ledger.resident.current)
     try checkMemory()
+    if let cache = (model as? CachedModel)?.cache {
+      do { try cache.prepare(for: [rows, evaluationRows]) } catch { throw .activationCache(error) }
+    }
     if plan.activationFile > 0 {
       let directory = options.activationDirectory ?? scratchDirectory ?? NSTemporaryDirectory()
       do { activationFile = try ActivationFile(directory: directory, byteCount: plan.activationFile) } catch {
@@ -76,6 +80,7 @@ extension Trainer {
       throw .memoryRefused(refusal, step: isPrepared ? completedSteps + 1 : 0, lastSnapshot: nil)
     }
     if let failure = activationFile?.failure { throw .activations(failure) }
+    if let failure = (model as? CachedModel)?.cache.failure { throw .activationCache(failure) }
   }
 
   /// Memory of a step with this batch in the present layout: its own code, on tensors without numbers.

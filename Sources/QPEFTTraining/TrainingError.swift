@@ -1,4 +1,5 @@
 public import Foundation
+public import QPEFTFormats
 public import QPEFTTensor
 
 /// A run that cannot start or go on.
@@ -36,6 +37,10 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case memoryRefused(MemoryRefusal, step: Int, lastSnapshot: String?)
   /// The file for activations cannot be made, written or read.
   case activations(ActivationFileError)
+  /// Nothing can be remembered of a model whose first block is trained.
+  case nothingToCache
+  /// Rows of the lower blocks cannot be kept on the disk.
+  case activationCache(FileError)
   /// A file that cannot be written.
   case cannotWrite(path: String, reason: String)
 
@@ -78,6 +83,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .memoryRefused(.system(let asked), let step, _):
       return "the system has no memory for the \(asked) bytes that step \(step) asks for"
     case .activations(let error): return "\(error)"
+    case .nothingToCache: return "there is nothing to remember: the first block of the model is trained"
+    case .activationCache(let error): return "the cache of activations: \(error)"
     case .cannotWrite(let path, let reason): return "cannot write \(path): \(reason)"
     }
   }
@@ -105,6 +112,9 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
       return "allow more memory, or take shorter rows"
         + (snapshot.map { "; the state before this step is in \($0)" } ?? "")
     case .activations(let error): return error.remedy
+    case .nothingToCache: return "put adapters on the last blocks only (--layers N), or keep no cache"
+    case .activationCache(let error):
+      return error.remedy + "; half as much is kept as bf16 (--cache-dtype bf16); what is there is used again"
     case .cannotWrite: return "free space on the disk or choose a directory that you may write to"
     }
   }

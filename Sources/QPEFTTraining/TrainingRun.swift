@@ -86,6 +86,10 @@ public final class TrainingRun: AsyncSequence {
         throw TrainingError.notFinite(what: what, step: step, lastSnapshot: try? saveSnapshot())
       case .memoryRefused(let refusal, let step, _):
         throw TrainingError.memoryRefused(refusal, step: step, lastSnapshot: try? saveSnapshot())
+      case .activations, .activationCache:
+        // The disk may have no room for a snapshot either; the last one is kept then.
+        _ = try? saveSnapshot()
+        throw error
       default: throw error
       }
     }

@@ -33,9 +33,9 @@ struct Plan: AsyncParsableCommand {
   func run() async throws {
     try threads.apply()
     let base = try BaseModel(model, residentWeights: memory.residentWeights?.bytes)
-    let tuned =
-      try adapter.initAdapter.map { try base.attach(adapter: $0) }
-      ?? base.attach(adapter.configuration(blocks: base.shape.blockCount))
+    let tuned = try memory.caching(
+      adapter.initAdapter.map { try base.attach(adapter: $0) }
+        ?? base.attach(adapter.configuration(blocks: base.shape.blockCount)))
     var options = optimization.options(maxLength: rows.maxLength)
     memory.apply(to: &options)
     let plan = try tuned.trainer(on: trainingRows(base), options: options).plan()

@@ -20,6 +20,7 @@ struct Train: AsyncParsableCommand {
         qpeft train --model smol-nf4 --data chats.jsonl --data old.csv.gz:0.3 \\
           --output adapter --eval-split 0.05 --packing
         qpeft train ... --output adapter --memory-budget 2GiB
+        qpeft train ... --output adapter --layers 4 --epochs 3 --cache-activations cache
         qpeft train ... --output adapter --resume
       """)
 
@@ -52,7 +53,7 @@ struct Train: AsyncParsableCommand {
     var options = optimization.options(maxLength: rows.maxLength)
     memory.apply(to: &options)
     let base = try BaseModel(model, residentWeights: memory.residentWeights?.bytes)
-    let tuned = try makeAdapter(base)
+    let tuned = try memory.caching(makeAdapter(base))
     let report = TrainingReport(terminal: json ? .error : .standard, options: options)
     report.found(base, tuned)
     let loaded = try data.load(base, rows.options, seed: optimization.seed, report)

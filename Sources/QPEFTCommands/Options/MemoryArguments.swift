@@ -58,6 +58,27 @@ struct MemoryArguments: ParsableArguments {
         + "is its turn.", valueName: "size"))
   var residentWeights: ByteCount?
 
+  @Option(
+    help: ArgumentHelp(
+      "With --layers: keep what the blocks below make of each row in this directory, and read it from there in every later "
+        + "epoch and run.", valueName: "dir"))
+  var cacheActivations: String?
+
+  @Option(help: "Numbers in that directory: f32, the same bits as without it, or bf16, half the size. (default: f32)")
+  var cacheDtype: ActivationCache.Storage?
+
+  func validate() throws {
+    if cacheDtype != nil && cacheActivations == nil {
+      throw ValidationError("--cache-dtype goes with --cache-activations.")
+    }
+  }
+
+  /// The model with its cache of activations, if one is wanted.
+  func caching(_ tuned: AdaptedModel) throws -> AdaptedModel {
+    guard let cacheActivations else { return tuned }
+    return try tuned.caching(in: cacheActivations, as: cacheDtype ?? .f32)
+  }
+
   /// Puts the choices into the options of a run.
   func apply(to options: inout TrainingOptions) {
     options.memoryBudget = memoryBudget?.bytes

@@ -3,6 +3,7 @@
 public import ArgumentParser
 public import QPEFT
 
+extension ActivationCache.Storage: ExpressibleByArgument {}
 extension LoRAConfiguration.Bias: ExpressibleByArgument {}
 extension LoRAConfiguration.Initialization: ExpressibleByArgument {}
 extension OptimizerOptions.Kind: ExpressibleByArgument {}

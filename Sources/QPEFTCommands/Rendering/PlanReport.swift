@@ -25,6 +25,9 @@ enum PlanReport {
       terminal.line("weights on disk: \(Format.bytes(plan.weights))")
     }
     if plan.activationFile > 0 { terminal.line("activations on disk: \(Format.bytes(plan.activationFile))") }
+    if plan.activationCache > 0 {
+      terminal.line("cache of activations on disk: \(Format.bytes(plan.activationCache))")
+    }
     if let budget = plan.budget { terminal.line("budget: \(Format.bytes(budget))") }
   }
 

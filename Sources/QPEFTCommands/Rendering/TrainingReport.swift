@@ -37,6 +37,11 @@ final class TrainingReport {
           + "alpha \(Format.short(Double(settings.alpha))), dropout \(Format.short(Double(settings.dropout))): "
           + "\(Format.count(adapters.parameterCount)) trained parameters")
     }
+    if let cache = (tuned.model as? CachedModel)?.cache {
+      terminal.line(
+        "cache     rows of the first \(Format.count(tuned.model.frozenBlockCount, "block")) in \(cache.directory), "
+          + "as \(cache.storage.rawValue)")
+    }
     for warning in tuned.warnings { terminal.line("warning   \(warning)") }
   }
 

@@ -15,7 +15,7 @@ public struct HuggingFaceDirectory: WeightSource {
   package let config: JSONValue
   /// Names of all stored tensors, sorted.
   public let tensorNames: [String]
-  private let files: [SafetensorsFile]
+  let files: [SafetensorsFile]
   private let locations: [String: Location]
 
   private struct Location {

@@ -57,19 +57,44 @@ public struct Llama: LanguageModel {
   }
 
   /// Rows after the final norm: [n, hidden].
-  public func hidden(_ batch: TokenBatch, on tape: Tape, recompute: RecomputePlan, cache: KeyValueCache?) -> Variable {
-    let pass = ForwardPass(
-      rotation: rotary.table(positions: batch.positions), segments: batch.segments, cache: cache)
-    var x = tape.rows(batch.ids, of: embedding)
+  public func hidden(
+    _ batch: TokenBatch, on tape: Tape, recompute: RecomputePlan, cache: KeyValueCache?, lower: LowerRows?
+  ) -> Variable {
+    let first = lower?.blockCount ?? 0
+    let x = lower.map { Variable($0.rows, on: tape) } ?? embedded(batch, on: tape)
+    return norm(run(blocks[first...], x, batch, recompute, cache))
+  }
+
+  /// Leading blocks without anything trained; none where the embedding is trained.
+  public var frozenBlockCount: Int { embedding is ParameterMatrix ? 0 : blocks.prefix { !$0.isTrained }.count }
+
+  /// Rows that leave the first `count` blocks: [n, hidden].
+  public func lowerRows(_ batch: TokenBatch, blocks count: Int) -> LowerRows {
+    let x = embedded(batch, on: Tape(isRecording: false))
+    return LowerRows(blockCount: count, rows: run(blocks[..<count], x, batch, RecomputePlan(.keepAll), nil).value)
+  }
+
+  private func embedded(_ batch: TokenBatch, on tape: Tape) -> Variable {
+    let x = tape.rows(batch.ids, of: embedding)
     // Pages of the few rows above; as the head, the matrix is needed whole and soon.
     if !configuration.tiesHead { embedding.release() }
-    for (index, block) in blocks.enumerated() {
+    return x
+  }
+
+  private func run(
+    _ part: ArraySlice<TransformerBlock>, _ x: Variable, _ batch: TokenBatch, _ recompute: RecomputePlan,
+    _ cache: KeyValueCache?
+  ) -> Variable {
+    let pass = ForwardPass(
+      rotation: rotary.table(positions: batch.positions), segments: batch.segments, cache: cache)
+    var x = x
+    for (index, block) in zip(part.indices, part) {
       // Below the first trained block nobody wants a gradient, so nothing is kept.
       let isRecorded = x.needsGradient || block.isTrained
       let policy = isRecorded ? recompute.policy(ofBlock: index, of: blocks.count) : .keepAll
       x = x.checkpointed(policy) { block($0, pass) }
     }
-    return norm(x)
+    return x
   }
 }
 

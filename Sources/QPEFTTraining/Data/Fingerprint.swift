@@ -34,6 +34,46 @@ public struct Fingerprint: Hashable, Sendable, CustomStringConvertible {
     for linear in model.linears { combine(linear.base.weight) }
   }
 
+  /// The fingerprint of a frozen model's files, byte by byte, and of what else decides its numbers. Pages are given back as soon
+  /// as they are read.
+  package init(files: [MappedFile], and rest: [[UInt8]]) {
+    for file in files {
+      combine(UInt64(file.bytes.count))
+      for start in stride(from: 0, to: file.bytes.count, by: Self.pieceByteCount) {
+        let piece = start..<min(start + Self.pieceByteCount, file.bytes.count)
+        combine(words: UnsafeRawBufferPointer(rebasing: file.bytes[piece]))
+        file.release(piece)
+      }
+    }
+    for bytes in rest { combine(bytes.withUnsafeBytes { Fingerprint(bytes: $0).number }) }
+  }
+
+  /// The fingerprint of bytes.
+  init(bytes: UnsafeRawBufferPointer) {
+    combine(UInt64(bytes.count))
+    combine(words: bytes)
+  }
+
+  private static let pieceByteCount = 8 << 20
+
+  /// Eight bytes in a step. Every step is a bijection of the number, so one changed word always changes the outcome.
+  private mutating func combine(words bytes: UnsafeRawBufferPointer) {
+    var state = number
+    let whole = bytes.count / 8 * 8
+    for offset in stride(from: 0, to: whole, by: 8) {
+      state = (state ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) &* 0x9E37_79B9_7F4A_7C15
+      state = state << 29 | state >> 35
+    }
+    number = state
+    for byte in bytes[whole...] { combine(UInt64(byte)) }
+  }
+
+  /// The fingerprint of tokens.
+  init(ids: ArraySlice<Int32>) {
+    combine(UInt64(ids.count))
+    for id in ids { combine(UInt64(UInt32(bitPattern: id))) }
+  }
+
   private mutating func combine(_ matrix: any FrozenMatrix) {
     matrix.rows([Int32(matrix.rows / 2)]).withElements { $0.forEach { combine(UInt64($0.bitPattern)) } }
     matrix.release()

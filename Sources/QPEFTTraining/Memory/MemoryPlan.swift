@@ -20,6 +20,8 @@ public struct MemoryPlan: Hashable, Sendable, Codable {
   public let resident: Int
   /// Bytes of the file for activations.
   public let activationFile: Int
+  /// Bytes of the rows that a `CachedModel` keeps on the disk.
+  public internal(set) var activationCache = 0
   /// Tokens and trained tokens of the batch that needs most.
   public let tokens, trainedTokens: Int
   /// What `resident` may be at most; nil where the machine does not say what it has.
