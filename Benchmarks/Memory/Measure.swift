@@ -1,10 +1,11 @@
 internal import ArgumentParser
 internal import Foundation
 
-/// Runs `qpeft plan` and `qpeft train` on one model for every length and policy, each in a fresh process, and prints a table.
+/// Runs `qpeft train --dry-run` and `qpeft train` on one model for every length and policy, each in a fresh process, and prints
+/// a table.
 struct Measure: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print planned and measured resident peaks of training as a table.",
+    abstract: "Print planned and measured resident peaks, and seconds of a step, as a table.",
     discussion: "The peak is the system's account of the process (VmHWM on Linux) after the last step.")
 
   @Option(help: "The command to measure.")
@@ -19,85 +20,88 @@ struct Measure: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "Values of --checkpointing.")
   var policies = ["none", "products", "block", "bf16", "disk"]
 
-  @Option(help: "Optimizer steps; the peak is that of the first one.")
+  @Option(help: "Optimizer steps; the peak is that of the first one, the seconds are those of the last one.")
   var steps = 2
 
-  @Option(help: "More options for train and plan, for example \"--memory-budget 1GiB\".")
+  @Option(help: "More options for train, for example \"--memory-budget 1GiB\".")
   var options = ""
+
+  @Option(help: "Also add a JSON object for each line of the table to this file.")
+  var record: String?
 
   @Flag(help: "Plan only.")
   var planOnly = false
 
   private struct Plan: Decodable {
     var resident, tensors, resident_weights, process, data: Int
+    var seconds_per_step: Double
   }
 
-  private struct Step: Decodable {
-    var peak_bytes: Int
-    var seconds: Double
+  /// A line of the table.
+  private struct Finding: Encodable {
+    var model: String
+    var tokens: Int
+    var policy, options: String
+    var weights, tensors, other, planned: Int
+    var planned_seconds: Double
+    var measured: Int?
+    var seconds: Double?
+
+    var line: String {
+      var line =
+        "| \(tokens) | \(policy) | \(mega(weights)) | \(mega(tensors)) | \(mega(other)) | \(mega(planned)) | "
+      let predicted = String(format: "%.2f", planned_seconds)
+      guard let measured, let seconds else { return line + "- | - | \(predicted) | - | - |" }
+      let (excess, slowness) = (Double(planned) / Double(measured) - 1, planned_seconds / seconds - 1)
+      line += "\(mega(measured)) | \(String(format: "%+.1f %%", 100 * excess)), \(mega(planned - measured)) | "
+      return line
+        + "\(predicted) | \(String(format: "%.2f", seconds)) | \(String(format: "%+.0f %%", 100 * slowness)) |"
+    }
   }
 
   func run() throws {
     print(
-      "| tokens | policy | weights | tensors | process and data | planned peak | measured peak | difference | s/step |")
-    print("|---:|---|---:|---:|---:|---:|---:|---:|---:|")
+      "| tokens | policy | weights | tensors | process and data | planned peak | measured peak | difference | "
+        + "predicted s/step | s/step | difference |")
+    print("|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     for length in lengths {
-      for policy in policies { try measure(length, policy) }
+      for policy in policies {
+        let finding = try measure(length, policy)
+        print(finding.line)
+        fflush(nil)
+        if let record { try add(finding, to: record) }
+      }
     }
   }
 
-  private func measure(_ length: Int, _ policy: String) throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("memory-" + UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let data = folder.appendingPathComponent("rows.jsonl")
-    // More text than tokens, of letters that no tokenizer joins much; rows are cut to their length.
-    var numbers = RandomNumbers(seed: UInt64(length))
-    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 8 * length, alignment: 8)
-    defer { bytes.deallocate() }
-    let rows = (0..<max(2, steps)).map { _ in
-      numbers.fill(bytes)
-      return "{\"text\": \"" + String(decoding: bytes.map { 97 + $0 % 26 }, as: UTF8.self) + "\"}"
-    }
-    try rows.joined(separator: "\n").write(to: data, atomically: true, encoding: .utf8)
-
-    let common =
-      ["--model", model, "--data", data.path, "--max-length", "\(length)", "--checkpointing", policy]
-      + options.split(separator: " ").map(String.init)
-    let output = folder.appendingPathComponent("adapter").path
-    let train = ["train"] + common + ["--output", output, "--steps", "\(steps)", "--save-steps", "0"]
+  private func measure(_ length: Int, _ policy: String) throws -> Finding {
+    let launch = Launch(qpeft: qpeft)
+    let workshop = try Workshop()
+    // More text than tokens; rows are cut to their length.
+    let data = try workshop.rows(letters: Array(repeating: 8 * length, count: max(2, steps)))
+    let output = workshop.path + "/adapter"
+    let train =
+      [
+        "train", "--model", model, "--data", data, "--max-length", "\(length)", "--checkpointing", policy, "--output",
+        output, "--steps", "\(steps)", "--save-steps", "0",
+      ] + options.split(separator: " ").map(String.init)
     let plan = try JSONDecoder().decode(Plan.self, from: launch(train + ["--dry-run", "--json"]))
-    var line =
-      "| \(length) | \(policy) | \(Self.mega(plan.resident_weights)) | \(Self.mega(plan.tensors)) | "
-      + "\(Self.mega(plan.process + plan.data)) | \(Self.mega(plan.resident)) | "
-    if planOnly {
-      line += "- | - | - |"
-    } else {
-      _ = try launch(train)
-      let metrics = try String(contentsOfFile: output + "/metrics.jsonl", encoding: .utf8).split(separator: "\n")
-      guard let last = metrics.last else { throw ExitCode.failure }
-      let step = try JSONDecoder().decode(Step.self, from: Data(last.utf8))
-      let difference = 100 * (Double(plan.resident) / Double(step.peak_bytes) - 1)
-      line += "\(Self.mega(step.peak_bytes)) | \(String(format: "%+.1f %%, ", difference))"
-      line += "\(Self.mega(plan.resident - step.peak_bytes)) | \(String(format: "%.1f", step.seconds)) |"
+    var finding = Finding(
+      model: URL(fileURLWithPath: model).lastPathComponent, tokens: length, policy: policy, options: options,
+      weights: plan.resident_weights, tensors: plan.tensors, other: plan.process + plan.data, planned: plan.resident,
+      planned_seconds: plan.seconds_per_step)
+    if !planOnly {
+      try launch(train)
+      guard let last = try Step.all(in: output).last else { throw ExitCode.failure }
+      (finding.measured, finding.seconds) = (last.peak_bytes, last.seconds)
     }
-    print(line)
-    fflush(nil)
+    return finding
   }
 
-  /// Millions of bytes.
-  private static func mega(_ bytes: Int) -> String { String(format: "%.1f", Double(bytes) / 1e6) }
-
-  private func launch(_ arguments: [String]) throws -> Data {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: qpeft)
-    process.arguments = arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let output = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw ExitCode(process.terminationStatus) }
-    return output
+  private func add(_ finding: Finding, to record: String) throws {
+    let old = FileManager.default.contents(atPath: record) ?? Data()
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    try (old + encoder.encode(finding) + Data("\n".utf8)).write(to: URL(fileURLWithPath: record), options: .atomic)
   }
 }

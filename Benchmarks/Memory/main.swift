@@ -5,7 +5,7 @@ internal import ArgumentParser
 struct MemoryBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Planned and measured memory of training on random weights.",
-    subcommands: [MakeModel.self, Measure.self])
+    subcommands: [MakeModel.self, Measure.self, Flat.self, Cache.self])
 }
 
 MemoryBenchmark.main()

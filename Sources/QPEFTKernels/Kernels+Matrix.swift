@@ -58,6 +58,13 @@ extension Kernels {
     withUnsafePointer(to: w.matrix) { max(qp_matmul_scratch_bytes($0, n), qp_matmul_transposed_scratch_bytes($0, n)) }
   }
 
+  /// The same of a matrix of which the sizes are known.
+  package static func multiplyScratchBytes(rows: Int, columns: Int, n: Int) -> Int {
+    var matrix = qp_matrix()
+    (matrix.rows, matrix.columns) = (rows, columns)
+    return multiplyScratchBytes(MatrixView(matrix: matrix), n: n)
+  }
+
   /// `y[i, :] = W[ids[i], :]`.
   package static func gatherRows(_ y: Output, _ w: MatrixView, ids: UnsafeBufferPointer<Int32>) {
     check("gatherRows y", y.count, ids.count * w.columns)

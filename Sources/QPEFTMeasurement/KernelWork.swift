@@ -57,32 +57,17 @@ public final class KernelWork {
 
   private static func attention(_ shape: KernelCase) -> (() -> Void, () -> Void) {
     let (heads, head, tokens) = (shape.rows, shape.columns, shape.tokens)
-    let sizes = AttentionShape(
-      heads: heads, keyValueHeads: max(1, heads / 8), head: head, scale: 1 / Float(head).squareRoot())
-    let q = Numbers(tokens * heads * head)
-    let k = Numbers(tokens * sizes.keyValueHeads * head)
-    let v = Numbers(k.count, seed: 2)
-    let (out, dq, dk, dv) = (Numbers(q.count), Numbers(q.count), Numbers(k.count), Numbers(k.count))
-    let logsumexp = Numbers(tokens * heads)
-    let segments = [AttentionSegment(rows: 0..<tokens)]
-    let scratch = Scratch(max(Kernels.scratchBytes(sizes), Kernels.backwardScratchBytes(sizes, rows: tokens)))
-    let forward = {
-      Kernels.attention(
-        out.buffer, logsumexp: logsumexp.buffer, q: q.input, k: k.input, v: v.input, segments: segments, shape: sizes,
-        scratch: scratch.bytes)
-    }
-    let backward = {
-      Kernels.attentionBackward(
-        dq: dq.buffer, dk: dk.buffer, dv: dv.buffer, dout: q.input, out: out.input, logsumexp: logsumexp.input,
-        q: q.input, k: k.input, v: v.input, segments: segments, shape: sizes, scratch: scratch.bytes)
-    }
+    let operands = AttentionOperands(
+      AttentionShape(
+        heads: heads, keyValueHeads: max(1, heads / 8), head: head, scale: 1 / Float(head).squareRoot()), tokens: tokens
+    )
     let scores = Numbers(tokens * tokens)
     let (query, key) = (Numbers(tokens * head), Numbers(tokens * head))
     let yardstick = {
       Kernels.yardstickGemm(
         scores.buffer, query.input, key.input, transposeB: true, m: tokens, n: tokens, k: head)
     }
-    forward()
-    return (shape.kernel == .attentionForward ? forward : backward, yardstick)
+    operands.forward()
+    return (shape.kernel == .attentionForward ? operands.forward : operands.backward, yardstick)
   }
 }

@@ -27,7 +27,7 @@ struct BlockPool {
   /// A block of at least `byteCount` bytes, aligned to a page. `limit`: bytes that may stay kept; `room`: bytes of all blocks at
   /// most. Nil if there is no room or the system has no memory.
   mutating func take(_ byteCount: Int, keeping limit: Int, room: Int, isPhantom: Bool) -> MemoryBlock? {
-    let rounded = (byteCount + Self.page - 1) / Self.page * Self.page
+    let rounded = Self.wholePages(byteCount)
     let most = rounded + byteCount / 8
     if let index = kept.lastIndex(where: { $0.byteCount >= byteCount && $0.byteCount <= most }),
       usedByteCount + rounded <= room
@@ -59,7 +59,7 @@ struct BlockPool {
   }
 
   /// The oldest of the kept blocks go back to the system.
-  private mutating func trim(to limit: Int) {
+  mutating func trim(to limit: Int) {
     var count = 0
     while keptByteCount > limit, count < kept.count {
       keptByteCount -= kept[count].byteCount
@@ -90,6 +90,9 @@ struct BlockPool {
     munmap(address, byteCount)
     return true
   }
+
+  /// `byteCount` in whole pages.
+  static func wholePages(_ byteCount: Int) -> Int { (byteCount + page - 1) / page * page }
 
   private static let page = Int(sysconf(Int32(_SC_PAGESIZE)))
 }

@@ -43,6 +43,7 @@ extension ViewedMatrix {
   /// `y[n, rows] = x · Wᵀ`, or `+=`.
   public func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool) {
     let n = x.shape.rows
+    count(tokens: n, isTransposed: false)
     Tensor.withWorkspace(byteCount: workspaceByteCount(rows: n)) { scratch in
       y.withMutableElements { y in
         x.withElements { x in
@@ -58,6 +59,7 @@ extension ViewedMatrix {
 
   /// `dx[n, columns] = dy · W`, or `+=`.
   public func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool) {
+    count(tokens: dy.shape.rows, isTransposed: true)
     Tensor.withWorkspace(byteCount: workspaceByteCount(rows: dy.shape.rows)) { scratch in
       dx.withMutableElements { dx in
         dy.withElements {
@@ -65,6 +67,11 @@ extension ViewedMatrix {
         }
       }
     }
+  }
+
+  private func count(tokens: Int, isTransposed: Bool) {
+    WorkMeter.current?.add(
+      .product(storage: storageName, rows: rows, columns: columns, isTransposed: isTransposed, tokens: tokens))
   }
 
   /// Rows by index, decoded.

@@ -79,10 +79,17 @@ public final class MemoryLedger: Sendable {
     var pool = BlockPool()
     var residentPeak = 0
     var limit = Int.max
+    var planned: Int?
     var refusal: MemoryRefusal?
     var refusedSteps = 0
 
     var held: Int { pool.byteCount + outside }
+
+    /// Bytes of freed blocks that may stay, if so many more bytes are in use than now.
+    func kept(beside bytes: Int = 0) -> Int {
+      guard let planned else { return max(total.peak - total.current, BlockPool.slack) }
+      return max(0, planned - outside - pool.usedByteCount - bytes)
+    }
   }
 
   private let state = Mutex(State())
@@ -100,6 +107,13 @@ public final class MemoryLedger: Sendable {
   public var limit: Int {
     get { state.withLock { $0.limit } }
     set { state.withLock { $0.limit = newValue } }
+  }
+
+  /// Most bytes that tensors and kept blocks took together in a dry run: freed blocks are kept up to there and no further. Nil:
+  /// up to the peak so far, and a few megabytes in any case.
+  package var planned: Int? {
+    get { state.withLock { $0.planned } }
+    set { state.withLock { $0.planned = newValue } }
   }
 
   /// The first memory that was refused since the start or since `clearRefusal()`.
@@ -138,7 +152,7 @@ public final class MemoryLedger: Sendable {
   /// A block of at least `byteCount` bytes for a large tensor; a phantom's is only counted. Nil if it is refused.
   func take(_ byteCount: Int, isPhantom: Bool) -> MemoryBlock? {
     state.withLock { state in
-      let kept = max(state.total.peak - state.total.current, BlockPool.slack)
+      let kept = state.kept(beside: BlockPool.wholePages(byteCount))
       let room = state.limit - state.outside
       guard let block = state.pool.take(byteCount, keeping: kept, room: room, isPhantom: isPhantom) else {
         let isAbove = state.pool.usedByteCount + byteCount > room
@@ -155,7 +169,7 @@ public final class MemoryLedger: Sendable {
 
   /// Gives a block back.
   func put(_ block: MemoryBlock) {
-    state.withLock { $0.pool.put(block, keeping: max($0.total.peak - $0.total.current, BlockPool.slack)) }
+    state.withLock { $0.pool.put(block, keeping: $0.kept(beside: -block.byteCount)) }
   }
 
   /// Adds `bytes` to a room.
@@ -173,6 +187,7 @@ public final class MemoryLedger: Sendable {
       $0.total.add(bytes)
       guard !isPooled else { return }
       $0.outside += bytes
+      if $0.planned != nil { $0.pool.trim(to: $0.kept()) }
       $0.residentPeak = max($0.residentPeak, $0.held)
     }
   }

@@ -15,11 +15,21 @@ public struct StreamedWeights: WeightSource {
   /// A small dense tensor as float32.
   public func vector(named name: String) throws -> Tensor { try source.vector(named: name) }
 
+  /// A small dense tensor as float32, of so many numbers.
+  public func vector(named name: String, count: Int) throws -> Tensor { try source.vector(named: name, count: count) }
+
   /// A matrix that takes part in the bound.
   public func frozenMatrix(named name: String) throws -> any FrozenMatrix {
-    let matrix = try source.frozenMatrix(named: name)
-    return StreamedMatrix(
-      matrix: matrix, residency: residency, part: residency.add(matrix, to: Self.part(of: name)))
+    streamed(try source.frozenMatrix(named: name), name)
+  }
+
+  /// A matrix that takes part in the bound.
+  public func frozenMatrix(named name: String, rows: Int, columns: Int) throws -> any FrozenMatrix {
+    streamed(try source.frozenMatrix(named: name, rows: rows, columns: columns), name)
+  }
+
+  private func streamed(_ matrix: any FrozenMatrix, _ name: String) -> StreamedMatrix {
+    StreamedMatrix(matrix: matrix, residency: residency, part: residency.add(matrix, to: Self.part(of: name)))
   }
 
   /// Matrices of one numbered block are a part, for example `model.layers.7`; any other is one of its own.

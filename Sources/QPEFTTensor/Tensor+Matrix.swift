@@ -11,6 +11,7 @@ extension Tensor {
     precondition(
       k == inner && shape.rows == m && shape.columns == n,
       "\(shape) cannot hold op(\(a.shape)) · op(\(b.shape))")
+    WorkMeter.current?.add(.dense(m: m, n: n, k: k, transposesA: transposeA, transposesB: transposeB))
     withMutableElements { c in
       a.withElements { a in
         b.withElements { b in

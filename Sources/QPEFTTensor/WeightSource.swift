@@ -6,4 +6,18 @@ public protocol WeightSource: Sendable {
   func frozenMatrix(named name: String) throws -> any FrozenMatrix
   /// A small dense tensor (a norm's weight, a bias) as float32. Throws where it is missing.
   func vector(named name: String) throws -> Tensor
+  /// The matrix that a model of this configuration has: `[rows, columns]` unless the file is another model's.
+  func frozenMatrix(named name: String, rows: Int, columns: Int) throws -> any FrozenMatrix
+  /// The vector of `count` numbers that a model of this configuration has.
+  func vector(named name: String, count: Int) throws -> Tensor
+}
+
+extension WeightSource {
+  /// What is there under that name; whoever asks compares sizes.
+  public func frozenMatrix(named name: String, rows: Int, columns: Int) throws -> any FrozenMatrix {
+    try frozenMatrix(named: name)
+  }
+
+  /// What is there under that name; whoever asks compares sizes.
+  public func vector(named name: String, count: Int) throws -> Tensor { try vector(named: name) }
 }

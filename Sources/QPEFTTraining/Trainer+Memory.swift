@@ -1,5 +1,6 @@
 internal import Foundation
 internal import QPEFTAutodiff
+public import QPEFTKernels
 public import QPEFTLayers
 internal import QPEFTModels
 internal import QPEFTTensor
@@ -48,6 +49,7 @@ extension Trainer {
     let plan = if let known { known } else { try plan() }
     guard !isPrepared else { return plan }
     if let budget = plan.budget { ledger.limit = budget - (plan.resident - plan.tensors) }
+    ledger.planned = plan.tensors
     ledger.probe(plan.tensors - ledger.resident.current)
     try checkMemory()
     if let cache = (model as? CachedModel)?.cache {
@@ -86,6 +88,23 @@ extension Trainer {
   /// Memory of a step with this batch in the present layout: its own code, on tensors without numbers.
   public func plan(batch: TokenBatch) -> MemoryPlan {
     plan(Demand(batches: [batch], isAccumulated: options.gradientAccumulation > 1), layout, surroundings)
+  }
+  /// What the step with the longest batches consists of in the present layout; `plan()` chooses that. With a cache of
+  /// activations, it is a step that does not find its rows there.
+  public func work() -> StepWork {
+    let demand = demand(rowsOfBatch: layout.rows)
+    guard let longest = demand.batches.max(by: { $0.count < $1.count }) else { return StepWork() }
+    let passes = options.gradientAccumulation * ((min(options.batchSize, rows.count) - 1) / layout.rows + 1)
+    let (ledger, meter) = (MemoryLedger(), WorkMeter())
+    WorkMeter.$current.withValue(meter) {
+      _ = dryRun(ledger, layout) { file in
+        _ = addGradients(of: Array(repeating: longest, count: passes), step: 0, layout, file)
+      }
+    }
+    var work = StepWork()
+    work.calls = meter.calls
+    work.tensorBytes = Room.allCases.reduce(0) { $0 + ledger.allocations(in: $1).bytes }
+    return work
   }
 }
 
@@ -155,6 +174,16 @@ extension Trainer {
     _ body: (ActivationFile?) -> Void
   ) -> MemoryPlan {
     let ledger = MemoryLedger()
+    let file = dryRun(ledger, layout, body)
+    return MemoryPlan(
+      ledger, surroundings, layout: layout, activationFile: file?.peakByteCount ?? 0, tokens: batch.count,
+      trainedTokens: batch.trainedCount)
+  }
+
+  /// Runs `body` on tensors without numbers that are charged to `ledger`; the parameters are left as they are.
+  private func dryRun(
+    _ ledger: MemoryLedger, _ layout: StepLayout, _ body: (ActivationFile?) -> Void
+  ) -> ActivationFile? {
     let file = layout.recompute.usesFile ? ActivationFile() : nil
     let gradients = parameters.map(\.gradient)
     MemoryLedger.$current.withValue(ledger) {
@@ -168,9 +197,7 @@ extension Trainer {
       }
     }
     for (parameter, gradient) in zip(parameters, gradients) { parameter.gradient = gradient }
-    return MemoryPlan(
-      ledger, surroundings, layout: layout, activationFile: file?.peakByteCount ?? 0, tokens: batch.count,
-      trainedTokens: batch.trainedCount)
+    return file
   }
 
   /// What is resident beside tensors, whatever the layout: weights, rows, the process itself.
@@ -183,7 +210,9 @@ extension Trainer {
       guard let held = source as? [TrainingRow] else { return bytes }
       return bytes + held.reduce(0) { $0 + $1.ids.count * (MemoryLayout<Int32>.stride + 1) + 192 }
     }
-    let process = (ProcessMemory.baseline ?? 64 << 20) - ledger.resident.current - data
+    // Parameters of a model that is only planned are counted, but are not there.
+    let held = parameters.contains(where: \.value.isPhantom) ? 0 : ledger.resident.current
+    let process = (ProcessMemory.baseline ?? 64 << 20) - held - data
     var surroundings = MemoryPlan.Surroundings()
     surroundings.weights = model.weightGroups.reduce(0) { $0 + $1.bytes }
     surroundings.residentWeights = min(used, residency?.limit ?? used)

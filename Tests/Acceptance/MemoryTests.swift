@@ -15,6 +15,7 @@ import Testing
     var resident, tensors, resident_weights, weights, data, process: Int
     var budget: Int?
     var tokens: Int
+    var seconds_per_step: Double?
   }
 
   private struct Step: Decodable {
@@ -63,6 +64,56 @@ import Testing
     for word in ["mapped weights", "saved activations", "recompute peak", "resident peak", "longest batch", "budget"] {
       #expect(table.contains(word), "no \(word) in \(table)")
     }
+  }
+
+  @Test func `a configuration alone is planned as its quantized model`() throws {
+    let model = try DemoModel.quantized()
+    let options = ["--max-length", "200", "--batch-size", "2", "--checkpointing", "block", "--json"]
+    let whole = try plan(["plan", "--model", model] + options)
+    let alone = try plan(["plan", "--model", DemoModel.source + "/config.json"] + options)
+    #expect(alone.tensors == whole.tensors && alone.weights == whole.weights && alone.tokens == whole.tokens)
+    #expect(alone.resident_weights == whole.resident_weights)
+    #expect(try #require(alone.seconds_per_step) > 0 && #require(whole.seconds_per_step) > 0)
+    try Command.fail(["plan", "--model", model + "/no.json"], ["no.json"])
+  }
+
+  @Test func `rows of the lower blocks are kept, and a run that reads them makes the same adapter`() throws {
+    let folder = try TemporaryDirectory()
+    let model = try DemoModel.quantized()
+    func adapter(_ name: String, _ options: [String]) throws -> Data {
+      try Command.succeed(
+        [
+          "train", "--model", model, "--data", Self.rows, "--output", folder.file(name), "--steps", "6", "--save-steps",
+          "3", "--max-length", "100", "--layers", "1",
+        ] + options)
+      return try Data(contentsOf: URL(fileURLWithPath: folder.file(name) + "/adapter_model.safetensors"))
+    }
+    let cache = ["--cache-activations", folder.file("cache")]
+    let plain = try adapter("plain", [])
+    #expect(try adapter("first", cache) == plain)
+    #expect(try adapter("second", cache) == plain)
+    // Another length is other rows; what is there stays good.
+    let files = try FileManager.default.subpathsOfDirectory(atPath: folder.file("cache"))
+    _ = try adapter("short", cache + ["--max-length", "60"])
+    #expect(try FileManager.default.subpathsOfDirectory(atPath: folder.file("cache")).count > files.count)
+    // From the snapshot in the middle.
+    let half = folder.file("second/checkpoint-3")
+    try FileManager.default.removeItem(atPath: folder.file("second/adapter_model.safetensors"))
+    #expect(FileManager.default.fileExists(atPath: half))
+    #expect(try adapter("second", cache + ["--resume"]) == plain)
+    try Command.fail(
+      ["train", "--model", model, "--data", Self.rows, "--output", folder.file("none")] + cache, ["--layers"],
+      nothingAt: folder.file("none"))
+  }
+
+  @Test func `a disk without room for the cache stops the run and leaves nothing half-written`() throws {
+    let folder = try TemporaryDirectory()
+    try Command.fail(
+      Self.train(
+        try DemoModel.quantized(), folder.file("run"), ["--layers", "1", "--cache-activations", folder.file("cache")]),
+      ["cache of activations"], fileSizeLimit: 16)
+    let left = try FileManager.default.subpathsOfDirectory(atPath: folder.file("cache"))
+    #expect(left.allSatisfy { !$0.contains(".rows") }, "\(left)")
   }
 
   @Test func `a budget is held, with the same losses, and one that is too small is refused with what would fit`() throws

@@ -36,6 +36,25 @@ import Testing
     #expect(before == whole)  // small integers: exact in any order
   }
 
+  @Test(
+    "work of every kind and storage has a duration that grows with it",
+    arguments: ["nf4", "fp4", "q4_k", "bf16", "f32"])
+  func stepTime(storage: String) throws {
+    var work = StepWork()
+    for isTransposed in [false, true] {
+      work.calls[.product(storage: storage, rows: 256, columns: 512, isTransposed: isTransposed, tokens: 40)] = 1
+    }
+    work.calls[.dense(m: 40, n: 16, k: 512, transposesA: false, transposesB: true)] = 1
+    for isBackward in [false, true] {
+      work.calls[.attention(heads: 4, keyValueHeads: 2, head: 16, tokens: 40, isBackward: isBackward)] = 1
+    }
+    let once = try #require(StepTime.seconds(work))
+    for call in work.calls.keys { work.calls[call] = 1000 }
+    work.tensorBytes = 1 << 30
+    #expect(try once > 0 && #require(StepTime.seconds(work)) > 10 * once)
+    #expect(StepTime.seconds(StepWork()) == 0)
+  }
+
   @Test func `estimates follow from the speeds and name the bytes of the checkpoint`() throws {
     let cases = [KernelCase].quick
     let speeds = cases.map { KernelSpeedFixture.speed($0, gflops: 100) }

@@ -125,13 +125,13 @@ import Testing
     let top = try Top()
     _ = try Self.train(top.cached(folder.path), top)
     let files = try Self.files(folder.path)
-    for (index, change) in [
-      { (data: inout Data) in data.removeLast() }, { $0 = Data() }, { $0[10] ^= 1 }, { $0[30] ^= 1 },
-      { $0[$0.count - 2] ^= 1 },
-    ].enumerated() {
-      var data = try Data(contentsOf: URL(fileURLWithPath: files[index]))
+    let changes: [(inout Data) -> Void] = [
+      { $0.removeLast() }, { $0 = Data() }, { $0[10] ^= 1 }, { $0[30] ^= 1 }, { $0[$0.count - 2] ^= 1 },
+    ]
+    for (file, change) in zip(files, changes) {
+      var data = try Data(contentsOf: URL(fileURLWithPath: file))
       change(&data)
-      try data.write(to: URL(fileURLWithPath: files[index]))
+      try data.write(to: URL(fileURLWithPath: file))
     }
     let again = try Top()
     let model = try again.cached(folder.path)

@@ -41,6 +41,7 @@ struct CausalAttention: Operation {
     var dq = Tensor(uninitialized: saved.q.shape, in: .gradients)
     var dk = Tensor(uninitialized: saved.k.shape, in: .gradients)
     var dv = Tensor(uninitialized: saved.v.shape, in: .gradients)
+    layout.count(isBackward: true)
     let bytes = Kernels.backwardScratchBytes(layout.shape, rows: saved.q.shape.rows)
     Tensor.withWorkspace(byteCount: bytes) { scratch in
       dq.withMutableElements { dq in
@@ -86,9 +87,20 @@ extension AttentionLayout {
     return out
   }
 
+  fileprivate func count(isBackward: Bool) {
+    guard let meter = WorkMeter.current else { return }
+    for segment in segments {
+      meter.add(
+        .attention(
+          heads: shape.heads, keyValueHeads: shape.keyValueHeads, head: shape.head, tokens: segment.queryCount,
+          isBackward: isBackward))
+    }
+  }
+
   fileprivate func attend(
     _ out: inout Tensor, logsumexp: UnsafeMutableBufferPointer<Float>?, q: Tensor, k: Tensor, v: Tensor
   ) {
+    count(isBackward: false)
     Tensor.withWorkspace(byteCount: Kernels.scratchBytes(shape)) { scratch in
       out.withMutableElements { out in
         q.withElements { q in

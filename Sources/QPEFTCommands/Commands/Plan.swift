@@ -4,18 +4,23 @@ internal import QPEFT
 /// `qpeft plan`.
 struct Plan: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Memory that a training run will take, without running it.",
+    abstract: "Memory and time that a training run will take, without running it.",
     discussion: """
       The numbers come from the code of a training step itself, run on tensors without memory; no weight is read. With --data \
       the longest batch of that file counts, without it rows of --max-length tokens that are all trained. The layout is the \
-      fastest that fits into --memory-budget; if none does, the error says what would fit.
+      fastest that fits into --memory-budget; if none does, the error says what would fit. Seconds of a step come from the \
+      calls of kernels that the same dry run counts, each measured for a moment on this machine.
 
         qpeft plan --model smol-nf4 --max-length 2048
         qpeft plan --model smol-nf4 --data train.jsonl --checkpointing none
         qpeft plan --model llama-7b-nf4 --memory-budget 3GiB --resident-weights 1GiB
+        qpeft plan --model config.json --memory-budget 64GiB
       """)
 
-  @Option(help: ArgumentHelp("A directory, a .gguf file, or ORG/NAME of the hub (see pull).", valueName: "model"))
+  @Option(
+    help: ArgumentHelp(
+      "A directory, a .gguf file, ORG/NAME of the hub (see pull), or a config.json alone: that model in NF4.",
+      valueName: "model"))
   var model: String
 
   @Option(help: ArgumentHelp("Rows to train on.", valueName: "file"))
@@ -30,20 +35,40 @@ struct Plan: AsyncParsableCommand {
   @Flag(help: "Print the plan as JSON.")
   var json = false
 
+  func validate() throws {
+    if isConfiguration, data != nil || adapter.initAdapter != nil || memory.cacheActivations != nil {
+      throw ValidationError(
+        "A config.json alone is planned without --data, --init-adapter and --cache-activations: these need the model.")
+    }
+  }
+
   func run() async throws {
     try threads.apply()
+    var options = optimization.options(maxLength: rows.maxLength)
+    memory.apply(to: &options)
+    let trainer = isConfiguration ? try plannedTrainer(options) : try trainer(options)
+    try PlanReport.show(trainer, on: .standard, asJSON: json)
+  }
+
+  /// Whether the model is named by its `config.json` alone.
+  private var isConfiguration: Bool { model.hasSuffix(".json") }
+
+  private func trainer(_ options: TrainingOptions) throws -> Trainer {
     let base = try BaseModel(model, residentWeights: memory.residentWeights?.bytes)
     let tuned = try memory.caching(
       adapter.initAdapter.map { try base.attach(adapter: $0) }
         ?? base.attach(adapter.configuration(blocks: base.shape.blockCount)))
-    var options = optimization.options(maxLength: rows.maxLength)
-    memory.apply(to: &options)
-    let plan = try tuned.trainer(on: trainingRows(base), options: options).plan()
-    try PlanReport.show(plan, on: .standard, asJSON: json)
+    let rows = try data.map { try base.read($0, self.rows.options, .error).rows } ?? longestRows
+    return try tuned.trainer(on: rows, options: options)
   }
 
-  private func trainingRows(_ base: BaseModel) throws -> any RowSource {
-    if let data { return try base.read(data, rows.options, .error).rows }
+  private func plannedTrainer(_ options: TrainingOptions) throws -> Trainer {
+    let base = try PlannedModel(configuration: model, residentWeights: memory.residentWeights?.bytes)
+    return try base.trainer(
+      try adapter.configuration(blocks: base.shape.blockCount), on: longestRows, options: options)
+  }
+
+  private var longestRows: any RowSource {
     let longest = TrainingRow(
       ids: Array(repeating: 0, count: rows.maxLength), isTrained: Array(repeating: true, count: rows.maxLength))
     return Array(repeating: longest, count: optimization.batchSize * optimization.gradientAccumulation)

@@ -59,7 +59,7 @@ struct Train: AsyncParsableCommand {
     let loaded = try data.load(base, rows.options, seed: optimization.seed, report)
     if dryRun {
       let trainer = try tuned.trainer(on: loaded.training, evaluation: loaded.evaluation, options: options)
-      return try PlanReport.show(try trainer.plan(), on: .standard, asJSON: json)
+      return try PlanReport.show(trainer, on: .standard, asJSON: json)
     }
     // Only from here on there is something to end in good order.
     Interruption.listen()

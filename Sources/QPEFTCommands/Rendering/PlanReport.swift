@@ -1,10 +1,37 @@
 internal import QPEFT
+internal import QPEFTMeasurement
 
-/// A memory plan as a table, or as JSON.
+/// A plan with how long a step will take, as a table or as JSON.
 enum PlanReport {
+  /// A memory plan and seconds of a step, as one object.
+  private struct Findings: Encodable {
+    var plan: MemoryPlan
+    var secondsPerStep: Double?
+
+    private enum Key: CodingKey { case secondsPerStep }
+
+    func encode(to encoder: any Encoder) throws {
+      try plan.encode(to: encoder)
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encodeIfPresent(secondsPerStep, forKey: .secondsPerStep)
+    }
+  }
+
+  /// Plans, measures the machine for a moment, and prints what was found.
+  static func show(_ trainer: Trainer, on terminal: Terminal, asJSON: Bool) throws {
+    let plan = try trainer.plan()
+    let findings = Findings(plan: plan, secondsPerStep: StepTime.seconds(trainer.work()))
+    if asJSON { return terminal.line(try Format.json(findings)) }
+    show(plan, on: terminal)
+    let steps = Format.count(trainer.totalSteps, "step")
+    guard let seconds = findings.secondsPerStep else { return }
+    terminal.line(
+      "speed: about \(Format.duration(seconds)) a step of this batch, \(steps), as this machine computes now"
+    )
+  }
+
   /// Prints a plan.
-  static func show(_ plan: MemoryPlan, on terminal: Terminal, asJSON: Bool) throws {
-    if asJSON { return terminal.line(try Format.json(plan)) }
+  private static func show(_ plan: MemoryPlan, on terminal: Terminal) {
     terminal.line(
       "longest batch: \(Format.count(plan.tokens, "token")), \(Format.count(plan.trainedTokens)) of them trained")
     terminal.line("layout: \(words(plan.layout))")

@@ -136,7 +136,7 @@ private struct LlamaReader {
   }
 
   func matrix(_ name: String, _ rows: Int, _ columns: Int) throws -> any FrozenMatrix {
-    let matrix = try weights.frozenMatrix(named: "\(name).weight")
+    let matrix = try weights.frozenMatrix(named: "\(name).weight", rows: rows, columns: columns)
     guard matrix.rows == rows, matrix.columns == columns else {
       throw ModelError.shape(
         tensor: "\(name).weight", expected: [rows, columns], found: [matrix.rows, matrix.columns])
@@ -156,7 +156,7 @@ private struct LlamaReader {
   }
 
   func vector(_ name: String, _ count: Int) throws -> Tensor {
-    let vector = try weights.vector(named: name)
+    let vector = try weights.vector(named: name, count: count)
     guard vector.shape.dimensions == [count] else {
       throw ModelError.shape(tensor: name, expected: [count], found: vector.shape.dimensions)
     }

@@ -1,7 +1,7 @@
 internal import QPEFTAutodiff
 internal import QPEFTLayers
 public import QPEFTModels
-internal import QPEFTTensor
+package import QPEFTTensor
 
 /// A 64-bit number that changes where contents change (FNV-1a): it detects mistakes, not attacks.
 public struct Fingerprint: Hashable, Sendable, CustomStringConvertible {

@@ -1,4 +1,5 @@
 public import QPEFTAutodiff
+internal import QPEFTKernels
 public import QPEFTLayers
 public import QPEFTModels
 public import QPEFTTensor
