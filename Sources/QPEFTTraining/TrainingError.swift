@@ -113,8 +113,9 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
         + (snapshot.map { "; the state before this step is in \($0)" } ?? "")
     case .activations(let error): return error.remedy
     case .nothingToCache: return "put adapters on the last blocks only (--layers N), or keep no cache"
-    case .activationCache(let error):
-      return error.remedy + "; half as much is kept as bf16 (--cache-dtype bf16); what is there is used again"
+    case .activationCache(.notEnoughSpace), .activationCache(.diskFull):
+      return "free some space, or keep half as much as bf16 (--cache-dtype bf16); what is there is used again"
+    case .activationCache(let error): return error.remedy
     case .cannotWrite: return "free space on the disk or choose a directory that you may write to"
     }
   }
