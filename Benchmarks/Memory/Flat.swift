@@ -19,7 +19,7 @@ struct Flat: ParsableCommand {
   @Option(help: "Tokens of the longest row; lengths go down to 16.")
   var longest = 2048
 
-  @Option(help: "More options for train.")
+  @Option(parsing: .unconditional, help: "More options for train.")
   var options = "--rank 4"
 
   func run() throws {

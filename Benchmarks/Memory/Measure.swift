@@ -23,7 +23,7 @@ struct Measure: ParsableCommand {
   @Option(help: "Optimizer steps; the peak is that of the first one, the seconds are those of the last one.")
   var steps = 2
 
-  @Option(help: "More options for train, for example \"--memory-budget 1GiB\".")
+  @Option(parsing: .unconditional, help: "More options for train, for example \"--memory-budget 1GiB\".")
   var options = ""
 
   @Option(help: "Also add a JSON object for each line of the table to this file.")
