@@ -31,9 +31,7 @@ struct CausalAttention: Operation {
     let (q, k, v) = (inputs[0], inputs[1], inputs[2])
     var out = Tensor(uninitialized: q.shape)
     var logsumexp = Tensor(uninitialized: [layout.shape.heads, q.shape.rows])
-    logsumexp.withMutableElements { logsumexp in
-      layout.attend(&out, logsumexp: logsumexp, q: q, k: k, v: v)
-    }
+    layout.attend(&out, q: q, k: k, v: v) { attend in logsumexp.withMutableElements { attend($0) } }
     return (out, Saved(q: q, k: k, v: v, out: out, logsumexp: logsumexp))
   }
 
@@ -83,7 +81,7 @@ extension AttentionLayout {
   /// Attention without a tape: `q` against keys and values that may be longer than it (a cache).
   public func attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor {
     var out = Tensor(uninitialized: q.shape)
-    attend(&out, logsumexp: nil, q: q, k: k, v: v)
+    attend(&out, q: q, k: k, v: v) { attend in attend(nil) }
     return out
   }
 
@@ -97,17 +95,21 @@ extension AttentionLayout {
     }
   }
 
+  /// `lend` says where the sums for backward go.
   fileprivate func attend(
-    _ out: inout Tensor, logsumexp: UnsafeMutableBufferPointer<Float>?, q: Tensor, k: Tensor, v: Tensor
+    _ out: inout Tensor, q: Tensor, k: Tensor, v: Tensor,
+    lend: ((_ logsumexp: UnsafeMutableBufferPointer<Float>?) -> Void) -> Void
   ) {
     count(isBackward: false)
     Tensor.withWorkspace(byteCount: Kernels.scratchBytes(shape)) { scratch in
       out.withMutableElements { out in
-        q.withElements { q in
-          k.withElements { k in
-            v.withElements {
-              Kernels.attention(
-                out, logsumexp: logsumexp, q: q, k: k, v: $0, segments: segments, shape: shape, scratch: scratch)
+        lend { logsumexp in
+          q.withElements { q in
+            k.withElements { k in
+              v.withElements {
+                Kernels.attention(
+                  out, logsumexp: logsumexp, q: q, k: k, v: $0, segments: segments, shape: shape, scratch: scratch)
+              }
             }
           }
         }
