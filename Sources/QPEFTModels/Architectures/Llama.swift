@@ -61,8 +61,11 @@ public struct Llama: LanguageModel {
     _ batch: TokenBatch, on tape: Tape, recompute: RecomputePlan, cache: KeyValueCache?, lower: LowerRows?
   ) -> Variable {
     let first = lower?.blockCount ?? 0
-    let x = lower.map { Variable($0.rows, on: tape) } ?? embedded(batch, on: tape)
-    return norm(run(blocks[first...], x, batch, recompute, cache))
+    return norm(
+      run(
+        blocks[first...], lower.map { Variable($0.rows, on: tape) } ?? embedded(batch, on: tape), batch, recompute,
+        cache
+      ))
   }
 
   /// Leading blocks without anything trained; none where the embedding is trained.
@@ -70,8 +73,9 @@ public struct Llama: LanguageModel {
 
   /// Rows that leave the first `count` blocks: [n, hidden].
   public func lowerRows(_ batch: TokenBatch, blocks count: Int) -> LowerRows {
-    let x = embedded(batch, on: Tape(isRecording: false))
-    return LowerRows(blockCount: count, rows: run(blocks[..<count], x, batch, RecomputePlan(.keepAll), nil).value)
+    let rows = run(
+      blocks[..<count], embedded(batch, on: Tape(isRecording: false)), batch, RecomputePlan(.keepAll), nil)
+    return LowerRows(blockCount: count, rows: rows.value)
   }
 
   private func embedded(_ batch: TokenBatch, on tape: Tape) -> Variable {
@@ -81,13 +85,13 @@ public struct Llama: LanguageModel {
     return x
   }
 
+  /// `x` is given away: nobody holds the first rows while the blocks run.
   private func run(
-    _ part: ArraySlice<TransformerBlock>, _ x: Variable, _ batch: TokenBatch, _ recompute: RecomputePlan,
+    _ part: ArraySlice<TransformerBlock>, _ x: consuming Variable, _ batch: TokenBatch, _ recompute: RecomputePlan,
     _ cache: KeyValueCache?
   ) -> Variable {
     let pass = ForwardPass(
       rotation: rotary.table(positions: batch.positions), segments: batch.segments, cache: cache)
-    var x = x
     for (index, block) in zip(part.indices, part) {
       // Below the first trained block nobody wants a gradient, so nothing is kept.
       let isRecorded = x.needsGradient || block.isTrained
