@@ -4,6 +4,7 @@ internal import QPEFTLayers
 public import QPEFTModels
 internal import QPEFTTensor
 public import QPEFTText
+internal import QPEFTTraining
 
 /// A model, opened: weights mapped, tokenizer read. Where everything begins.
 ///
@@ -48,11 +49,16 @@ public struct BaseModel {
   }
 
   /// The model with fresh LoRA adapters, whose first values `seed` decides; they change nothing until they are trained.
+  /// - Throws: `AdapterError`, `TrainingError.memoryRefused`, and errors of the model's files.
   public func attach(
     _ configuration: LoRAConfiguration = LoRAConfiguration(), seed: UInt64 = 0
   ) throws -> AdaptedModel {
     let adapters = try LoRAAdapters(configuration, seed: seed)
-    let model = try open(adapters.choice, adapters.modules)
+    // What the system does not have is refused, instead of ending the process.
+    let ledger = MemoryLedger()
+    ledger.planned = 0
+    let model = try MemoryLedger.$current.withValue(ledger) { try open(adapters.choice, adapters.modules) }
+    if let refusal = ledger.refusal { throw TrainingError.memoryRefused(refusal, step: 0, lastSnapshot: nil) }
     try adapters.checkTargets()
     return AdaptedModel(base: self, model: model, adapters: adapters, warnings: adapters.warnings)
   }

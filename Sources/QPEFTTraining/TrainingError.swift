@@ -78,6 +78,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .optimizerState(let problem): return "the saved state of the optimizer does not fit: \(problem)"
     case .doesNotFit(let needed, let budget, _):
       return "the run needs \(needed) bytes of memory at least, the budget is \(budget)"
+    case .memoryRefused(.system(let asked), 0, _):
+      return "the system has no memory for the \(asked) bytes that are asked for before the first step"
     case .memoryRefused(.limit(let asked, let held, let limit), let step, _):
       return "step \(step) asks for \(asked) bytes above the \(held) that its tensors have; the budget allows \(limit)"
     case .memoryRefused(.system(let asked), let step, _):

@@ -189,6 +189,15 @@ import Testing
     #expect(limited.errors.contains("the system has no memory for"), "\(limited.errors)")
   }
 
+  @Test func `adapters that the system has no memory for are an error too`() throws {
+    let folder = try TemporaryDirectory()
+    let limited = try Command.run(
+      Self.train(try DemoModel.quantized(), folder.file("run"), ["--rank", "400000"]), addressSpaceLimit: 2 << 30)
+    #expect(limited.status == 1, "\(limited.status): \(limited.errors)")
+    #expect(limited.errors.contains("the system has no memory for"), "\(limited.errors)")
+    #expect(!FileManager.default.fileExists(atPath: folder.file("run")))
+  }
+
   /// The least address space, to 16 MiB, with which a command succeeds; nil where the system has no such limit.
   private static func virtualSize(of arguments: [String]) throws -> Int? {
     for size in stride(from: 256 << 20, to: 4 << 30, by: 64 << 20) {

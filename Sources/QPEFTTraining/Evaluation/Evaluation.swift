@@ -22,12 +22,26 @@ public struct EvaluationResult: Hashable, Sendable, Codable {
 /// Loss and perplexity of a model on rows, with its adapters and without dropout.
 public enum Evaluation {
   /// Goes through `rows`, `batchSize` at a time. `progress` hears how many are done.
-  /// - Throws: `TrainingError.noRows`, what `RowSource.check(vocabulary:)` throws for tokens that the model lacks, and `CancellationError` if the task is cancelled.
+  /// - Throws: `TrainingError.noRows` and `.memoryRefused`, what `RowSource.check(vocabulary:)` throws for tokens that the model lacks, and `CancellationError` if the task is cancelled.
   public static func run(
     _ model: any LanguageModel, _ rows: any RowSource, batchSize: Int = 1,
     loss: any TrainingLoss = CrossEntropyLoss(), progress: (Int) -> Void = { _ in }
   ) throws -> EvaluationResult {
     try rows.check(vocabulary: model.shape.vocabularySize)
+    guard MemoryLedger.current == nil else { return try evaluate(model, rows, batchSize, loss, progress) }
+    // Nobody accounts for memory yet: what the system does not have is refused here, instead of ending the process.
+    let ledger = MemoryLedger()
+    let result = try MemoryLedger.$current.withValue(ledger) {
+      try evaluate(model, rows, batchSize, loss, progress)
+    }
+    if let refusal = ledger.refusal { throw TrainingError.memoryRefused(refusal, step: 0, lastSnapshot: nil) }
+    return result
+  }
+
+  private static func evaluate(
+    _ model: any LanguageModel, _ rows: any RowSource, _ batchSize: Int, _ loss: any TrainingLoss,
+    _ progress: (Int) -> Void
+  ) throws -> EvaluationResult {
     var (total, tokens, predicted) = (0.0, 0, 0)
     for start in stride(from: 0, to: rows.count, by: max(1, batchSize)) {
       try Task.checkCancellation()
