@@ -9,7 +9,7 @@ struct MakeModel: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "model", abstract: "Write a model of random weights, straight in NF4 or in bfloat16.")
 
-  @Argument(help: "smollm2-135m, tinyllama-1.1b, llama2-7b or llama2-13b.")
+  @Argument(help: "smollm2-135m, tinyllama-1.1b, llama2-7b, llama2-13b, llama-33b or llama2-70b.")
   var name: String
 
   @Argument(help: "Directory of the model to be.")
@@ -21,9 +21,15 @@ struct MakeModel: ParsableCommand {
   @Flag(help: "Write bfloat16 instead of NF4: something to quantize.")
   var bfloat16 = false
 
+  @Flag(help: "Write config.json alone, which is enough for a plan.")
+  var configOnly = false
+
   func run() throws {
     let shape = try shape(name)
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    try shape.configuration(isQuantized: !bfloat16).write(
+      toFile: "\(directory)/config.json", atomically: true, encoding: .utf8)
+    if configOnly { return }
     for file in ["tokenizer.json", "tokenizer_config.json"] {
       try? FileManager.default.removeItem(atPath: "\(directory)/\(file)")
       try FileManager.default.copyItem(atPath: "\(tokenizer)/\(file)", toPath: "\(directory)/\(file)")
@@ -39,8 +45,6 @@ struct MakeModel: ParsableCommand {
     }
     let index = try JSONEncoder().encode(["weight_map": map])
     try index.write(to: URL(fileURLWithPath: "\(directory)/model.safetensors.index.json"))
-    try shape.configuration(isQuantized: !bfloat16).write(
-      toFile: "\(directory)/config.json", atomically: true, encoding: .utf8)
   }
 }
 

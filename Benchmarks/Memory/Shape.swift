@@ -15,6 +15,10 @@ struct Shape {
       vocabulary: 32_000, hidden: 4096, intermediate: 11_008, blocks: 32, heads: 32, keyValueHeads: 32),
     "llama2-13b": Shape(
       vocabulary: 32_000, hidden: 5120, intermediate: 13_824, blocks: 40, heads: 40, keyValueHeads: 40),
+    "llama-33b": Shape(
+      vocabulary: 32_000, hidden: 6656, intermediate: 17_920, blocks: 60, heads: 52, keyValueHeads: 52),
+    "llama2-70b": Shape(
+      vocabulary: 32_000, hidden: 8192, intermediate: 28_672, blocks: 80, heads: 64, keyValueHeads: 8),
   ]
 
   /// Linear layers of block `index`: name, output and input features.
