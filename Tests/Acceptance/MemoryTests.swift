@@ -192,7 +192,7 @@ import Testing
   @Test func `adapters that the system has no memory for are an error too`() throws {
     let folder = try TemporaryDirectory()
     let limited = try Command.run(
-      Self.train(try DemoModel.quantized(), folder.file("run"), ["--rank", "400000"]), addressSpaceLimit: 2 << 30)
+      Self.train(try DemoModel.quantized(), folder.file("run"), ["--rank", "60000"]), addressSpaceLimit: 3 << 29)
     #expect(limited.status == 1, "\(limited.status): \(limited.errors)")
     #expect(limited.errors.contains("the system has no memory for"), "\(limited.errors)")
     #expect(!FileManager.default.fileExists(atPath: folder.file("run")))
