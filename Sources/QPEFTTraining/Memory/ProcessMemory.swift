@@ -34,8 +34,12 @@ public enum ProcessMemory {
     return total
   }
 
-  /// Bytes that programs can still get without swapping; nil where the system does not say.
-  public static var available: Int? { field("MemAvailable:", of: "/proc/meminfo") }
+  /// Bytes that this process can still get without swapping: what the machine has, and no more than its control group leaves;
+  /// nil where the system does not say.
+  public static var available: Int? {
+    guard let machine = field("MemAvailable:", of: "/proc/meminfo") else { return nil }
+    return MemoryControlGroup.available().map { min($0, machine) } ?? machine
+  }
 
   /// Bytes of memory of the machine.
   public static var installed: Int { Int(clamping: ProcessInfo.processInfo.physicalMemory) }
