@@ -267,7 +267,7 @@ extension TemplateRenderer {
     }
   }
 
-  /// Bytes of a text or items of a list, which no chat needs more of: a template may double them in a loop.
+  /// Bytes of a text or a list, which no chat needs more of: a template may double them in a loop.
   private static let largest = 1 << 26
 
   private func checkSize(_ left: Int, _ right: Int, _ place: TemplatePlace) throws(TemplateError) {

@@ -83,8 +83,8 @@ indirect enum TemplateValue: Sendable {
     }
   }
 
-  /// Bytes of a text, items of a list; nothing for what holds none.
-  var size: Int { string?.utf8.count ?? items?.count ?? 0 }
+  /// Bytes of a text, or of the items of a list; nothing for what holds none.
+  var size: Int { string?.utf8.count ?? items.map { $0.count * MemoryLayout<TemplateValue>.stride } ?? 0 }
 
   /// The number it is; booleans count as 0 and 1, as in Python.
   var number: Double? {
