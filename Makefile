@@ -35,7 +35,7 @@ unit: imports ## All test targets, against the built command too; with SmolLM2-1
 consumer: ## A second package that depends on this one by a version tag
 	bash Docs/Examples/build.sh
 
-fuzz: ## Every reader of files from strangers under libFuzzer, FUZZ_SECONDS each (Docs/Reliability.md)
+fuzz: ## Readers of files from strangers under libFuzzer, FUZZ_SECONDS each (Docs/Reliability.md says which)
 	bash Tests/Fuzz/run.sh $(FUZZ_SECONDS)
 
 fuzz-briefly: ## The same, five seconds each; in CI a minute each

@@ -84,7 +84,13 @@ public struct Inspection: Codable, Sendable {
   private mutating func readAdapter() throws {
     let peft = path + "/adapter_model.safetensors", mlx = path + "/adapters.safetensors"
     tensors = try SafetensorsFile(path: FileManager.default.fileExists(atPath: mlx) ? mlx : peft).storedTensors
-    let config = try JSONValue(parsing: Array(Data(contentsOf: URL(fileURLWithPath: path + "/adapter_config.json"))))
+    let file = path + "/adapter_config.json"
+    let config: JSONValue
+    do { config = try JSONValue(parsing: Array(Data(contentsOf: URL(fileURLWithPath: file)))) } catch let error
+      as JSONError
+    {
+      throw PEFTAdapterError.json(path: file, problem: "\(error)")
+    }
     for (key, value) in config.object?.members ?? [] where !value.isNull {
       switch value {
       case .string(let text): facts[key] = text

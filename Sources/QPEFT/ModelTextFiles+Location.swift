@@ -10,6 +10,7 @@ extension ModelTextFiles {
     let path = try ModelLocation.path(of: name)
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue else {
+      try HuggingFaceDirectory.checkLinks(path)
       self.init(directory: path)
       return
     }

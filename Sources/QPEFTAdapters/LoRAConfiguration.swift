@@ -15,6 +15,9 @@ public struct LoRAConfiguration: Hashable, Sendable {
     case gaussian
   }
 
+  /// Largest rank.
+  public static let mostRank = 65_536
+
   /// `r`: rows of A, columns of B.
   public var rank = 16
   /// `lora_alpha`: the update is scaled by alpha / rank.
@@ -60,7 +63,7 @@ public struct LoRAConfiguration: Hashable, Sendable {
     func check(_ condition: Bool, _ name: String, _ problem: String) throws(AdapterError) {
       if !condition { throw .setting(name: name, problem: problem) }
     }
-    let ranks = 1...65_536
+    let ranks = 1...Self.mostRank
     try check(ranks.contains(rank), "r", "\(rank) is not a positive rank")
     try check(alpha.isFinite && alpha > 0, "lora_alpha", "\(alpha) is not positive")
     try check(dropout >= 0 && dropout < 1, "lora_dropout", "\(dropout) is not in 0 ..< 1")

@@ -39,6 +39,7 @@ public struct QPEFTCommand: AsyncParsableCommand {
         } else {
           try command.run()
         }
+        if let failure = Terminal.standard.failure { throw failure }
       } catch  where !isParserError(error) {
         Terminal.standard.endLiveLine()
         Terminal.printError(Failure(error).text)

@@ -1,6 +1,5 @@
 internal import Foundation
 internal import QPEFTFormats
-internal import Synchronization
 
 /// Brings one file into the cache, going on where an earlier attempt stopped.
 struct HubDownload: Sendable {
@@ -16,13 +15,15 @@ struct HubDownload: Sendable {
     if FileManager.default.fileExists(atPath: blob) { return progress(file.byteCount) }
     try cache.make((blob as NSString).deletingLastPathComponent)
     let part = try PartialFile(path: blob + ".incomplete", name: file.name)
-    var failures = 0, startsAnew = false
+    var failures = 0
+    var furthest = part.count
     while part.count != file.byteCount {
-      let before = part.count
-      if before > file.byteCount { try part.reset() }
+      if part.count > file.byteCount { try part.reset() }
       do { try await fetch(into: part, progress) } catch let error as HubError {
         guard case .connection = error else { throw error }
-        failures = part.count > before ? 0 : failures + 1
+        // A server that lets us begin again and again makes no progress.
+        failures = part.count > furthest ? 0 : failures + 1
+        furthest = max(furthest, part.count)
         guard failures < settings.attempts else { throw error }
         try await Task.sleep(for: .milliseconds(100 << min(failures, 6)))
       }
@@ -31,7 +32,7 @@ struct HubDownload: Sendable {
     let found = try file.foundChecksum(of: part.path)
     if found != file.checksum {
       // What an earlier run left may be at fault: once from the beginning.
-      startsAnew = part.hasOldBytes
+      let startsAnew = part.hasOldBytes
       try part.remove()
       guard startsAnew else {
         throw HubError.checksum(file: file.name, expected: file.checksum, found: found)
@@ -66,7 +67,9 @@ struct HubDownload: Sendable {
       guard part.count == limit else {
         throw HubError.connection(url: text, reason: "the connection was closed after \(part.count) of \(limit) bytes")
       }
-    case 416: try part.reset()
+    case 416:
+      try part.reset()
+      throw HubError.connection(url: text, reason: "the server does not have the bytes that were asked for")
     case 500...599, 429: throw HubError.connection(url: text, reason: "the server answers with status \(head.status)")
     default: throw settings.error(head.status, what: "file \(file.name) of \(reference)", url: text)
     }

@@ -100,6 +100,8 @@ private struct JSONWriter {
   private static func python(_ value: Double) -> String {
     if value.isNaN { return "NaN" }
     if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
+    // Swift writes exponents from 2^53 on, where there are whole numbers alone.
+    if abs(value) >= 0x1p53, abs(value) < 1e16 { return "\(Int(value)).0" }
     let text = "\(value)"
     guard let e = text.firstIndex(of: "e") else { return text }
     var mantissa = String(text[..<e])

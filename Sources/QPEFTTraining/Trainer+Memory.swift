@@ -4,6 +4,7 @@ public import QPEFTKernels
 public import QPEFTLayers
 internal import QPEFTModels
 internal import QPEFTTensor
+internal import QPEFTText
 
 extension Trainer {
   /// Memory of the run at most: dry runs of the batches with the most tokens and with the most trained tokens. Chooses the
@@ -122,6 +123,9 @@ extension Trainer {
     Array(sequence(first: max(1, count)) { $0 > 1 ? ($0 + 1) / 2 : nil })
   }
 
+  /// Rows that are looked at for their sizes; more of them, of runs of many passes, would take minutes.
+  private static let mostRowsLookedAt = 1 << 22
+
   private func demand(rowsOfBatch: Int) -> Demand {
     var longest: (indices: [Int], size: [Int]) = ([], [])
     var mostTrained = longest
@@ -129,10 +133,20 @@ extension Trainer {
     func consider(_ indices: [Int], _ size: [Int], _ best: inout (indices: [Int], size: [Int])) {
       if best.size.lexicographicallyPrecedes(size) { best = (indices, size) }
     }
+    var looked = 0
+    let isPacked = if case .packed = options.arrangement { true } else { false }
     for step in completedSteps..<max(totalSteps, completedSteps + 1) {
+      if looked > Self.mostRowsLookedAt {
+        // What no batch of any later pass is larger than. Packed rows are as full in one pass as in another.
+        if isPacked { break }
+        consider(largestRows(rowsOfBatch) { rows.length(at: $0) }, [.max], &longest)
+        consider(largestRows(rowsOfBatch) { rows.trainedCount(at: $0) }, [.max], &mostTrained)
+        break
+      }
       let batches = rowIndices(ofStep: step, rowsOfBatch: rowsOfBatch)
       isAccumulated = isAccumulated || batches.count > 1
       for indices in batches {
+        looked += indices.count
         let tokens = indices.reduce(0) { $0 + rows.length(at: $1) }
         let trained = indices.reduce(0) { $0 + rows.trainedCount(at: $1) }
         consider(indices, [tokens, trained], &longest)
@@ -147,6 +161,10 @@ extension Trainer {
       batches: Set([longest.indices, mostTrained.indices]).map { TokenBatch(sizesOf: rows, at: $0) },
       evaluation: evaluations.max { tokens($0) < tokens($1) }.map { TokenBatch(sizesOf: evaluationRows, at: $0) },
       isAccumulated: isAccumulated)
+  }
+
+  private func largestRows(_ count: Int, by size: (Int) -> Int) -> [Int] {
+    Array((0..<rows.count).sorted { size($0) > size($1) }.prefix(count))
   }
 
   private func plan(_ demand: Demand, _ layout: StepLayout, _ surroundings: MemoryPlan.Surroundings) -> MemoryPlan {

@@ -20,6 +20,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case noParameters
   /// The loss or the gradient is not a number. `lastSnapshot` holds the state before that step.
   case notFinite(what: String, step: Int, lastSnapshot: String?)
+  /// The loss of an evaluation is no number.
+  case evaluationNotFinite
   /// The output directory already holds a run.
   case outputExists(String)
   /// Nothing to resume from.
@@ -68,6 +70,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .tokenOutside(let row, let token, let vocabulary):
       return "\(row): token \(token) is outside the model's vocabulary of \(vocabulary)"
     case .noParameters: return "there are no parameters to train"
+    case .evaluationNotFinite: return "the loss is not a finite number"
     case .notFinite(let what, let step, _): return "the \(what) of step \(step) is not a finite number"
     case .outputExists(let path): return "\(path) already holds a training run"
     case .noSnapshot(let path): return "\(path) holds no snapshot to resume from"
@@ -102,6 +105,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .rowChanged: return "leave data files as they are while a run reads them; start again, or resume"
     case .tokenOutside: return "use the tokenizer that belongs to this model"
     case .noParameters: return "attach an adapter before training"
+    case .evaluationNotFinite:
+      return "check the weights of the model and of the adapter: some are not numbers, or far too large"
     case .notFinite(_, _, let snapshot?): return "lower the learning rate; the state before this step is in \(snapshot)"
     case .notFinite(_, _, nil): return "lower the learning rate, and check the data and the model"
     case .outputExists: return "resume the run, or choose another output directory"

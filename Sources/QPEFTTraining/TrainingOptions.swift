@@ -42,6 +42,15 @@ public struct TrainingOptions: Hashable, Sendable, Codable {
   /// Snapshots that are kept; older ones are removed.
   public var keptSnapshots = 2
 
+  /// Largest batch size times gradient accumulation.
+  public static let mostRowsOfStep = 1 << 20
+  /// Most tokens of a row, or packed row.
+  public static let mostTokensOfRow = 1 << 20
+  /// Most passes over the data.
+  public static let mostEpochs = 1_000_000
+  /// Most updates of a run, and the largest number of updates that any setting names.
+  public static let mostSteps = Int(Int32.max)
+
   /// The defaults.
   public init() {}
 
@@ -51,23 +60,29 @@ public struct TrainingOptions: Hashable, Sendable, Codable {
       if !condition { throw .option(name: name, problem: problem) }
     }
     try check(learningRate.isFinite && learningRate >= 0, "learning rate", "\(learningRate) is not a rate")
-    try check(warmupSteps >= 0, "warm-up steps", "\(warmupSteps) is negative")
+    func check(_ value: Int, in range: ClosedRange<Int>, _ name: String) throws(TrainingError) {
+      try check(range.contains(value), name, "\(value) is not between \(range.lowerBound) and \(range.upperBound)")
+    }
+    try check(warmupSteps, in: 0...Self.mostSteps, "warm-up steps")
     try check(weightDecay.isFinite && weightDecay >= 0, "weight decay", "\(weightDecay) is negative or not finite")
     try check(
       maximumGradientNorm.isFinite && maximumGradientNorm >= 0, "maximum gradient norm",
       "\(maximumGradientNorm) is negative or not finite")
     try optimizer.validate()
-    try check(batchSize > 0, "batch size", "\(batchSize) is not positive")
+    try check(batchSize, in: 1...Self.mostRowsOfStep, "batch size")
     if case .packed(let tokens) = arrangement {
-      try check(tokens > 0, "packing", "\(tokens) tokens are not positive")
+      try check(tokens, in: 1...Self.mostTokensOfRow, "tokens of a packed row")
     }
-    try check(gradientAccumulation > 0, "gradient accumulation", "\(gradientAccumulation) is not positive")
-    try check(steps.map { $0 > 0 } ?? true, "steps", "\(steps ?? 0) is not positive")
-    try check(epochs > 0, "epochs", "\(epochs) is not positive")
-    try check(evaluationSteps.map { $0 > 0 } ?? true, "evaluation steps", "\(evaluationSteps ?? 0) is not positive")
+    try check(gradientAccumulation, in: 1...Self.mostRowsOfStep, "gradient accumulation")
+    try check(
+      batchSize * gradientAccumulation <= Self.mostRowsOfStep, "batch size",
+      "\(batchSize) times \(gradientAccumulation) batches are more than \(Self.mostRowsOfStep) rows of a step")
+    try check(steps ?? 1, in: 1...Self.mostSteps, "steps")
+    try check(epochs, in: 1...Self.mostEpochs, "epochs")
+    try check(evaluationSteps ?? 1, in: 1...Self.mostSteps, "evaluation steps")
     try check(memoryBudget.map { $0 > 0 } ?? true, "memory budget", "\(memoryBudget ?? 0) is not positive")
-    try check(saveSteps >= 0, "save steps", "\(saveSteps) is negative")
-    try check(keptSnapshots > 0, "kept snapshots", "\(keptSnapshots) is not positive")
+    try check(saveSteps, in: 0...Self.mostSteps, "save steps")
+    try check(keptSnapshots, in: 1...Self.mostSteps, "kept snapshots")
   }
 
   /// What decides the numbers of a run, by name. A resumed run has the same.

@@ -11,6 +11,9 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   guard let target, let files else {
     fatalError("set QPEFT_FUZZ to one of \(FuzzTarget.allCases.map(\.rawValue).joined(separator: ", "))")
   }
-  try? target.run(Array(UnsafeBufferPointer(start: data, count: size)), in: files)
+  do { try target.run(Array(UnsafeBufferPointer(start: data, count: size)), in: files) } catch {
+    precondition(
+      FuzzTarget.isOwn(error), "an error that is not of the readers' own kinds: \(type(of: error)): \(error)")
+  }
   return 0
 }

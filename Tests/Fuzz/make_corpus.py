@@ -46,6 +46,7 @@ def main():
     seed("safetensors", "dense", safetensors({"a": ("F32", [2, 2], bytes(16)), "b": ("BF16", [3], bytes(6))}))
     seed("safetensors", "nf4", quantized("nf4", True))
     seed("safetensors", "fp4", quantized("fp4", False))
+    seed("safetensors", "equivalent", safetensors({"\u00e9": ("U8", [1], b"1"), "e\u0301": ("U8", [1], b"2")}))
     seed("index", "one", json.dumps({"metadata": {"total_size": 4}, "weight_map": {"a": "s.safetensors"}}))
     seed("index", "up", json.dumps({"weight_map": {"a": "../s.safetensors"}}))
     for name in ("types", "rope-llama3"):

@@ -36,7 +36,7 @@ import Testing
     ["evaluate", "--model", "m", "--data", "a.txt", "--window", "128", "--json"],
     ["evaluate", "--model", "m", "--adapter", "a", "--data", "a.jsonl", "--exact-match"],
     ["generate", "--model", "m", "--prompt", "p", "--temperature", "0.7", "--top-k", "5", "--top-p", "0.9"],
-    ["generate", "--model", "m", "--chat", "--system", "s", "--seed", "3", "--max-tokens", "4"],
+    ["generate", "--model", "m", "--chat", "--system", "s", "--temperature", "1", "--seed", "3", "--max-tokens", "4"],
     train + ["--checkpointing", "auto", "--memory-budget", "3GiB", "--resident-weights", "800 MB"],
     train + ["--dry-run", "--json", "--checkpointing", "disk"],
     train + ["--layers", "2", "--cache-activations", "c"], ["plan", "--model", "config.json", "--json"],
@@ -84,7 +84,9 @@ import Testing
     train + ["--layers", "0"], train + ["--layers", "1", "--layers-to-transform", "0"],
     train + ["--layers-to-transform", "a"], train + ["--layers", "1", "--targets", #".*\.q_proj"#],
     train + ["--lora-plus-ratio", "0"], train + ["--init-lora-weights", "pissa"],
-    train + ["--init-adapter", "a", "--lora-plus-ratio", "2"], train + ["--optimizer", "adam"],
+    train + ["--init-adapter", "a", "--lora-plus-ratio", "2"], train + ["--init-adapter", "a", "--rank", "16"],
+    train + ["--init-adapter", "a", "--targets", "q_proj"], train + ["--init-adapter", "a", "--use-dora"],
+    train + ["--optimizer", "adam"],
     train + ["--optimizer", "sgd", "--beta1", "0.9"], train + ["--momentum", "0.9"], train + ["--nesterov"],
     train + ["--beta2", "1"], train + ["--optimizer", "sgd", "--nesterov", "--momentum", "0"],
     ["evaluate", "--model", "m", "--data", "a.txt", "--exact-match"],
@@ -93,8 +95,13 @@ import Testing
     ["generate", "--model", "m"], ["generate", "--model", "m", "--prompt", ""],
     ["generate", "--model", "m", "--prompt", "p", "--system", "s"],
     ["generate", "--model", "m", "--prompt", "p", "--temperature=-1"],
-    ["generate", "--model", "m", "--prompt", "p", "--top-p", "0"],
-    ["generate", "--model", "m", "--prompt", "p", "--top-k=-1"],
+    ["generate", "--model", "m", "--prompt", "p", "--temperature", "1", "--top-p", "0"],
+    ["generate", "--model", "m", "--prompt", "p", "--temperature", "1", "--top-k=-1"],
+    ["generate", "--model", "m", "--prompt", "p", "--top-p", "0.9"],
+    ["generate", "--model", "m", "--prompt", "p", "--top-k", "5"],
+    ["generate", "--model", "m", "--chat", "--seed", "5"],
+    ["evaluate", "--model", "m", "--data", "a.jsonl", "--exact-match", "--batch-size", "2"],
+    ["tokenize", "--model", "m", "--train-on", "all"],
     ["generate", "--model", "m", "--prompt", "p", "--max-tokens", "0"], ["inspect"], ["doctor", "--threads", "0"],
     ["pull"], ["pull", "name"], ["pull", "../name"],
     ["bench", "--threads", "0"], ["bench", "m"],
@@ -103,12 +110,49 @@ import Testing
     merge + ["--dtype", "f16", "--requantize", "nf4"],
     merge + ["--requantize", "int8"], merge + ["--text", "t", "--no-compare"],
     ["export", "gguf", "--model", "m", "--output", "o", "--type", "q9"], ["export", "gguf", "--output", "o"],
-    ["export", "gguf-adapter", "--model", "m", "--output", "o"], ["export", "onnx", "--model", "m", "--output", "o"],
+    ["export", "gguf-adapter", "--model", "m", "--output", "o"], ["export", "onnx"],
     ["tokenize"], ["tokenize", "--model", "m", "--chat", "d.jsonl", "--decode"],
     ["tokenize", "--model", "m", "--chat", "d.jsonl", "--json"],
   ])
   func areRefused(arguments: [String]) {
-    #expect(throws: (any Error).self) { try QPEFTCommand.parseAsRoot(arguments) }
+    #expect {
+      try QPEFTCommand.parseAsRoot(arguments)
+    } throws: { error in
+      // A misspelt option would be refused too, and test nothing.
+      !QPEFTCommand.message(for: error).contains("Unknown option")
+    }
+  }
+
+  /// Every option that takes an integer, with the largest there is.
+  @Test(arguments: [
+    (train, "--rank"), (train, "--warmup-steps"), (train, "--batch-size"), (train, "--gradient-accumulation"),
+    (train, "--steps"), (train, "--epochs"), (train, "--eval-steps"), (train, "--save-steps"), (train, "--max-length"),
+    (train, "--threads"), (["plan", "--model", "m"], "--batch-size"), (["plan", "--model", "m"], "--max-length"),
+    (["plan", "--model", "m", "--gradient-accumulation", "4"], "--batch-size"),
+    (["data", "d", "--model", "m"], "--batch-size"), (["data", "d", "--model", "m"], "--max-length"),
+    (["evaluate", "--model", "m", "--data", "a.txt"], "--window"),
+    (["evaluate", "--model", "m", "--data", "a.txt"], "--batch-size"),
+    (["quantize", "m", "--output", "o"], "--block-size"),
+  ])
+  func `numbers beyond all reason are refused by the option's name`(arguments: [String], option: String) {
+    for number in [Int.max, Int.max / 2 + 1, 9_000_000_000_000_000_000] {
+      #expect {
+        try QPEFTCommand.parseAsRoot(arguments + [option, "\(number)"])
+      } throws: { error in
+        QPEFTCommand.message(for: error).contains(option)
+      }
+    }
+  }
+
+  @Test(arguments: [
+    train + ["--layers", "\(Int.max)"], train + ["--layers-to-transform", "\(Int.max)"],
+    train + ["--seed", "\(UInt64.max)"],
+    ["data", "d", "--model", "m", "--show", "\(Int.max)"], ["data", "d", "--model", "m", "--line", "\(Int.max)"],
+    ["generate", "--model", "m", "--prompt", "p", "--max-tokens", "\(Int.max)"],
+    ["generate", "--model", "m", "--prompt", "p", "--temperature", "1", "--top-k", "\(Int.max)"],
+  ])
+  func `numbers that the model or the data limit are understood`(arguments: [String]) throws {
+    _ = try QPEFTCommand.parseAsRoot(arguments)
   }
 
   @Test(arguments: [

@@ -171,4 +171,25 @@ import Testing
       #expect(bits(matrix.rows(ids)) == bits(expected.rows(ids)))
     }
   }
+
+  @Test
+  func `a link to an empty directory is followed, and a place that cannot be replaced is refused before any work`()
+    throws
+  {
+    try withTemporaryDirectory { directory in
+      let manager = FileManager.default
+      try manager.createDirectory(atPath: directory + "/empty", withIntermediateDirectories: false)
+      try manager.createSymbolicLink(atPath: directory + "/link", withDestinationPath: directory + "/empty")
+      try manager.createSymbolicLink(atPath: directory + "/dangling", withDestinationPath: directory + "/nothing")
+      let output = try OutputDirectory(path: directory + "/link")
+      try write("x", to: output.file("a"))
+      try output.finish()
+      #expect(try manager.contentsOfDirectory(atPath: directory + "/empty") == ["a"])
+      #expect(try manager.destinationOfSymbolicLink(atPath: directory + "/link") == directory + "/empty")
+      let dangling = directory + "/dangling"
+      #expect(throws: FileError.outputInUse(path: dangling)) { try OutputDirectory(path: dangling) }
+      #expect(throws: FileError.outputNotEmpty(path: directory)) { try OutputDirectory(path: directory) }
+      #expect(try manager.contentsOfDirectory(atPath: directory).sorted() == ["dangling", "empty", "link"])
+    }
+  }
 }

@@ -186,12 +186,13 @@ import Testing
     try refuse({ $0.config["vocab_size"] = 100 }) { if case .tokenizer = $0 { true } else { false } }
     try refuse(try tokenizer("\"individual_digits\"", "\"other\"")) { if case .tokenizer = $0 { true } else { false } }
     try refuse({ source in
-      source.weights[0] = SourceWeight(
+      let nothing = SourceWeight(
         ComputedWeight(
           name: "model.norm.weight", shape: [4], type: .f32, byteCount: 16,
           decode: { y, _ in
             y.update(repeating: .nan)
           }))
+      source.weights = source.weights.map { $0.name == nothing.name ? nothing : $0 }
     }) { $0 == .notFinite(tensor: "model.norm.weight") }
     try refuse({ source in
       source.weights.append(

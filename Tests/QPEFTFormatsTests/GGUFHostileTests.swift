@@ -175,4 +175,52 @@ import Testing
       #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
     }
   }
+
+  @Test func `two spellings of one block's number are refused, before anything is written`() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x.gguf"
+      var bytes = try readBytes(fixture("gguf/tiny-llama.gguf"))
+      let gguf = try GGUFFile(path: fixture("gguf/tiny-llama.gguf"))
+      let dataStart = try #require(gguf.entries.map(\.range.lowerBound).min())
+      let old = text("blk.1.attn_norm.weight"), new = text("blk.00.attn_norm.weight")
+      // The name grows by a byte, the padding before the numbers shrinks by one.
+      try #require(bytes[dataStart - 1] == 0)
+      bytes.remove(at: dataStart - 1)
+      let at = try #require(bytes.indices.first { bytes[$0...].starts(with: old) })
+      bytes.replaceSubrange(at..<(at + old.count), with: new)
+      try write(bytes, to: path)
+      for read in [
+        { _ = try GGUFModel(path: path) },
+        { _ = try CheckpointQuantizer(source: path, output: directory + "/out").run() },
+      ] {
+        #expect {
+          try read()
+        } throws: { error in
+          "\(error)".contains("is model.layers.0.input_layernorm.weight a second time")
+        }
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["x.gguf"])
+    }
+  }
+
+  @Test func `lists of bytes stay bytes`() throws {
+    let numbers: [UInt8] = [0, 1, 127, 128, 255]
+    var lists: [UInt8] = []
+    for type: UInt32 in [0, 1, 7] {
+      lists += text("k\(type)")
+      lists += little(UInt32(9))
+      lists += little(type)
+      lists += little(UInt64(numbers.count))
+      lists += numbers
+    }
+    try withTemporaryDirectory { directory in
+      try write(header(keys: 3) + lists, to: directory + "/x.gguf")
+      let metadata = try GGUFFile(path: directory + "/x.gguf").metadata
+      #expect(metadata["k0"] == .bytes(numbers))
+      #expect(metadata["k1"] == .signedBytes([0, 1, 127, -128, -1]))
+      #expect(metadata["k7"] == .bools([false, true, true, true, true]))
+      #expect(metadata["k1"]?.list?.compactMap(\.integer) == [0, 1, 127, -128, -1])
+      #expect(metadata["k0"]?.list?.compactMap(\.integer) == numbers.map(Int.init))
+    }
+  }
 }

@@ -91,9 +91,28 @@ import Testing
           atPath: "\(snapshot)/\(shard)", withDestinationPath: "../../\(place)/moved")
         var found: CheckpointError?
         do { _ = try HuggingFaceDirectory(path: snapshot) } catch let error as CheckpointError { found = error }
-        let refused = CheckpointError.unsafeShardName(
-          index: snapshot + "/model.safetensors.index.json", shard: shard)
-        #expect(found == (isInside ? nil : refused), "\(place)")
+        #expect(found == (isInside ? nil : .linkOut(path: "\(snapshot)/\(shard)")), "\(place)")
+      }
+    }
+  }
+
+  @Test(
+    "no file of a directory may be a link out of it",
+    arguments: ["config.json", "model.safetensors", "tokenizer.json", "generation_config.json", "chat_template.jinja"])
+  func links(name: String) throws {
+    try withTemporaryDirectory { root in
+      let model = root + "/model"
+      try FileManager.default.copyItem(atPath: fixture("demo-model"), toPath: model)
+      #expect(throws: Never.self) { try HuggingFaceDirectory(path: model) }
+      if FileManager.default.fileExists(atPath: "\(model)/\(name)") {
+        try FileManager.default.moveItem(atPath: "\(model)/\(name)", toPath: root + "/outside")
+      } else {
+        try write("{}", to: root + "/outside")
+      }
+      try FileManager.default.createSymbolicLink(atPath: "\(model)/\(name)", withDestinationPath: "../outside")
+      #expect(throws: CheckpointError.linkOut(path: "\(model)/\(name)")) { try HuggingFaceDirectory(path: model) }
+      #expect(throws: CheckpointError.linkOut(path: "\(model)/\(name)")) {
+        try CheckpointQuantizer(source: model, output: root + "/out").run()
       }
     }
   }

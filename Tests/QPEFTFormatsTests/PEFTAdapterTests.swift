@@ -37,6 +37,14 @@ import Testing
     #expect(try PEFTAdapterConfig(parsing: config.text, path: "x") == config)
   }
 
+  @Test func `very many patterns are read and written in a time that grows with their number`() throws {
+    let ranks = (0..<40_000).map { "\"layer\($0)\":\($0 % 7 + 1)" }.joined(separator: ",")
+    let text = #"{"peft_type":"LORA","rank_pattern":{\#(ranks)}}"#
+    let config = try PEFTAdapterConfig(parsing: Array(text.utf8), path: "x")
+    #expect(config.ranks.count == 40_000 && config.ranks["layer6"] == 7)
+    #expect(try PEFTAdapterConfig(parsing: config.text, path: "x") == config)
+  }
+
   @Test func `unknown keys are tolerated and told`() throws {
     let text =
       #"{"peft_type":"LORA","r":4,"lora_alpha":8,"use_qalora":true,"new":null,"newer":3,"init_lora_weights":"pissa"}"#

@@ -113,6 +113,16 @@ import Testing
     }
   }
 
+  @Test func `two names that Unicode takes for the same are refused`() throws {
+    let places = [("\u{E9}", "[0,4]"), ("e\u{301}", "[4,8]")].map {
+      #""\#($0.0)":{"dtype":"U8","shape":[4],"data_offsets":\#($0.1)}"#
+    }
+    guard case .duplicateTensor = try failure(header: "{\(places.joined(separator: ","))}", data: 8) else {
+      Issue.record("not refused")
+      return
+    }
+  }
+
   @Test func `tensors that share bytes are refused`() throws {
     let error = try failure(
       header:

@@ -195,12 +195,14 @@ import Testing
       let closed = try FakeHub(Self.files, .init(token: "other"))
       let strange = try FakeHub(Self.files, .init(fileStatus: 418))
       let busy = try FakeHub(Self.files, .init(fileStatus: 503))
+      let empty = try FakeHub(Self.files, .init(fileStatus: 416))
       guard case .notFound? = await failure(settings(open, cache), "org/other"),
         case .notFound? = await failure(settings(open, cache), "org/tiny@v2"),
         case .unauthorized(_, hasToken: false)? = await failure(settings(closed, cache)),
         case .unauthorized(_, hasToken: true)? = await failure(settings(closed, cache, ["HF_TOKEN": "x"])),
         case .status(418, _)? = await failure(settings(strange, cache)),
-        case .connection? = await failure(settings(busy, cache))
+        case .connection? = await failure(settings(busy, cache)),
+        case .connection? = await failure(settings(empty, cache))
       else {
         Issue.record("a refusal was read as something else")
         return

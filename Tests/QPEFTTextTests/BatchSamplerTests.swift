@@ -31,6 +31,15 @@ import Testing
     }
   }
 
+  @Test(
+    "the steps of very many epochs are counted at once", arguments: [.rows, .byLength] as [BatchSampler.Arrangement])
+  func manyEpochs(arrangement: BatchSampler.Arrangement) {
+    var sampler = Self.sampler(10, batchSize: 3, arrangement)
+    #expect(sampler.steps(ofEpochs: 2_000_000_000) == 8_000_000_000)
+    #expect(sampler.epoch(ofStep: 7_999_999_999) == 1_999_999_999)
+    #expect(sampler.batches(ofStep: 7_999_999_999)[0].count == 1)
+  }
+
   @Test("a packed batch holds no more tokens than its packed rows may")
   func packedSizes() {
     var sampler = Self.sampler(1000, batchSize: 2, .packed(tokens: 64))

@@ -25,6 +25,12 @@ import Testing
     #expect(Double(bins.count) <= 1.02 * Double(bound), "\(bins.count) bins, \(bound) at least")
   }
 
+  @Test("a bin that is far larger than all items costs no more than they do")
+  func huge() {
+    #expect(BinPacking.bestFitDecreasing([9, 2, 3], capacity: .max) == [[0, 2, 1]])
+    #expect(BinPacking.lowerBound([9, 2, 3], capacity: .max) == 1)
+  }
+
   @Test("items larger than a bin stand alone, and equal halves pair up")
   func corners() {
     #expect(BinPacking.bestFitDecreasing([9, 2, 3, 5], capacity: 5) == [[0], [3], [2, 1]])

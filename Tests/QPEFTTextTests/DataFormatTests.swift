@@ -206,4 +206,34 @@ import Testing
       #expect(throws: DatasetError.changed(file: "rows.jsonl", line: 1)) { try data.example(at: 0) }
     }
   }
+
+  @Test("a stray quote in a bare value spoils its own row and no other")
+  func strayQuotes() throws {
+    let chat = try ChatFixture.chat(nil)
+    let rows = (1...100).map { $0 == 20 || $0 == 60 ? "a 5\" disk,b\($0)" : "\"a \"\"q\"\", x\ny\",b\($0)" }
+    try Fixtures.withTemporaryDirectory { directory in
+      let path = "\(directory)/rows.csv"
+      try Fixtures.write("prompt,completion\n" + rows.joined(separator: "\n") + "\n", to: path)
+      let data = try TokenizedDataset(contentsOf: path, chat, DatasetOptions(skipsBadRows: true))
+      #expect(data.count == 98 && data.report.rejectedRows == 2)
+      #expect(
+        data.rejected
+          == [40, 119].map {
+            .malformedCSV(file: "rows.csv", line: $0, reason: "a quote inside of the bare value 1")
+          })
+    }
+  }
+
+  @Test("the contents of a gzip file stand in no directory while they are read")
+  func nameless() throws {
+    let chat = try ChatFixture.chat()
+    try Fixtures.withTemporaryDirectory { directory in
+      let path = try Self.write("rows.jsonl.gz", in: directory)
+      let before = try Set(FileManager.default.contentsOfDirectory(atPath: NSTemporaryDirectory()))
+      let data = try TokenizedDataset(contentsOf: path, chat)
+      let new = try Set(FileManager.default.contentsOfDirectory(atPath: NSTemporaryDirectory())).subtracting(before)
+      #expect(new.filter { $0.hasPrefix("qpeft-") && !$0.hasPrefix("qpeft-formats") && $0.count == 12 }.isEmpty)
+      #expect(data.count > 0)
+    }
+  }
 }

@@ -82,9 +82,11 @@ import Testing
     #expect(findings.findings.map(\.severity) == [.warning, .warning, .warning, .note])
     #expect(findings.findings.map(\.lines) == [[], [3], [2], []])
     let short = data.length(at: 0)
-    #expect(abs(findings.padding.shuffled - Double(2 * (12 - short)) / 36) < 1e-12)
-    #expect(findings.padding.packedRows == (2 * short <= 12 ? 2 : 3))
-    #expect(findings.padding.fewestPackedRows == (2 * short + 12 + 11) / 12)
+    let padding = try #require(findings.padding)
+    #expect(DatasetFindings(data).padding == nil)
+    #expect(abs(padding.shuffled - Double(2 * (12 - short)) / 36) < 1e-12)
+    #expect(padding.packedRows == (2 * short <= 12 ? 2 : 3))
+    #expect(padding.fewestPackedRows == (2 * short + 12 + 11) / 12)
   }
 
   @Test("a template that never writes the end token is an error")

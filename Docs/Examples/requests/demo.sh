@@ -14,7 +14,9 @@ missing=()
 for package in libopenblas-dev libomp-dev zlib1g-dev; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
 done
-if ((${#missing[@]})) && command -v apt-get >/dev/null; then
+if ((${#missing[@]})) && ! command -v apt-get >/dev/null; then
+  say "No apt-get here: OpenBLAS, LLVM's OpenMP (libomp5) and zlib must be installed with their headers, or the build fails"
+elif ((${#missing[@]})); then
   say "Installing ${missing[*]}"
   sudo=$([ "$(id -u)" = 0 ] || echo sudo)
   $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"

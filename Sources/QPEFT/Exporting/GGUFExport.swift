@@ -42,9 +42,15 @@ public struct GGUFExport: Sendable {
     let weights = try MergedWeights(tuned, base: self.base)
     let exporter = try GGUFExporter(weights.source, storage: storage, template: base.text.template?.source)
     let name = URL(fileURLWithPath: output).deletingPathExtension().lastPathComponent
-    let report = try exporter.run(to: output, name: name, progress: progress)
+    // Under a temporary name before the work, so that at its end hardly anything can fail.
+    let beside = try OutputFile(path: modelfile)
     let text = OllamaModelfile(base.text, file: URL(fileURLWithPath: output).lastPathComponent).text
-    try OutputFile.write(Array(text.utf8), to: modelfile)
+    try beside.write(Array(text.utf8))
+    let report = try exporter.run(to: output, name: name, progress: progress)
+    do { try beside.finish() } catch {
+      try? FileManager.default.removeItem(atPath: output)
+      throw error
+    }
     return report
   }
 

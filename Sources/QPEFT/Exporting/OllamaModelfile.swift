@@ -90,7 +90,10 @@ package struct ChatTurns {
     for turns in [talk, system == nil ? talk : [("system", s)] + talk] {
       guard render(turns, prompt: true) == write(turns) else { return nil }
     }
-    guard !(goTemplate.contains("\"\"\"")) else { return nil }
+    // Three quotes would end the text in the Modelfile, and what follows would be its next lines.
+    guard ![goTemplate, defaultSystem ?? ""].contains(where: { $0.contains("\"\"\"") || $0.hasSuffix("\"") }) else {
+      return nil
+    }
   }
 
   /// Leaves out a token that the reader of the template puts before every text itself.

@@ -80,6 +80,12 @@ public struct AdapterMerge: Sendable {
     return nil
   }
 
+  /// Finds out before the work whether `compare` can read its text.
+  /// - Throws: `DatasetError`.
+  public func checkText(_ path: String) throws {
+    _ = try BaseModel(model).windows(ofText: path, length: 256)
+  }
+
   /// How the merged model, now written, differs from the model with its adapter, on a text: the file at `path`, or a page that
   /// comes with qpeft. `progress` hears how many windows of how many are done.
   /// - Throws: what opening both models throws, and `DatasetError` for the text.

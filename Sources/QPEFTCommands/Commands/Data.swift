@@ -38,7 +38,7 @@ struct DataCommand: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
-    if batchSize < 1 { throw ValidationError("--batch-size must be at least 1.") }
+    try Limits.check(batchSize, in: 1...TrainingOptions.mostRowsOfStep, "--batch-size")
     if show < 0 { throw ValidationError("--show must be 0 or more.") }
     if line.contains(where: { $0 < 1 }) { throw ValidationError("--line counts from 1.") }
   }
@@ -75,15 +75,16 @@ struct DataCommand: AsyncParsableCommand {
   private func show(_ example: TrainingExample, _ tokenizer: Tokenizer, _ terminal: Terminal) {
     let marks = terminal.isInteractive ? ("\u{1B}[32m", "\u{1B}[0m") : ("[[", "]]")
     terminal.line("\nline \(example.line)")
-    terminal.line(
-      example.runs(tokenizer).map { $0.isTrained ? marks.0 + $0.text.printable + marks.1 : $0.text.printable }.joined())
+    terminal.write(
+      example.runs(tokenizer).map { $0.isTrained ? marks.0 + $0.text.printable + marks.1 : $0.text.printable }.joined()
+        + "\n")
   }
 
   /// What `--json` prints.
   private struct Answer: Encodable {
     var report: DatasetReport
     var histogram: [Class]
-    var padding: DatasetFindings.Padding
+    var padding: DatasetFindings.Padding?
     var duplicates: Int
     var findings: [DatasetFindings.Finding]
     var rows: [Row]
@@ -110,21 +111,5 @@ struct DataCommand: AsyncParsableCommand {
           text: tokenizer.decode($0.tokens, skipSpecialTokens: false))
       }
     }
-  }
-}
-
-extension String {
-  /// The text with pictures of control characters, so that data cannot steer a terminal; line ends and tabs stay.
-  fileprivate var printable: String {
-    var text = String.UnicodeScalarView()
-    for scalar in unicodeScalars {
-      switch scalar.value {
-      case 0x09, 0x0A: text.append(scalar)
-      case 0..<0x20: text.append(Unicode.Scalar(0x2400 + scalar.value) ?? "\u{FFFD}")
-      case 0x7F..<0xA0: text.append("\u{FFFD}")
-      default: text.append(scalar)
-      }
-    }
-    return String(text)
   }
 }

@@ -21,11 +21,11 @@ struct Evaluate: AsyncParsableCommand {
   @Option(help: ArgumentHelp("A text, or rows as for training.", valueName: "file"))
   var data: String
 
-  @Option(help: "Tokens of a window of text.")
-  var window = 512
+  @Option(help: "Tokens of a window of text. (default: 512)")
+  var window: Int?
 
-  @Option(help: "Windows or rows computed at one time.")
-  var batchSize = 1
+  @Option(help: "Windows or rows computed at one time. (default: 1)")
+  var batchSize: Int?
 
   @Flag(help: "Count answers that are exactly right.")
   var exactMatch = false
@@ -37,8 +37,9 @@ struct Evaluate: AsyncParsableCommand {
   @OptionGroup var threads: ThreadOptions
 
   func validate() throws {
-    if window < 2 { throw ValidationError("--window must be at least 2.") }
-    if batchSize < 1 { throw ValidationError("--batch-size must be at least 1.") }
+    try Limits.check(window ?? 2, in: 2...TrainingOptions.mostTokensOfRow, "--window")
+    try Limits.check(batchSize ?? 1, in: 1...TrainingOptions.mostRowsOfStep, "--batch-size")
+    if exactMatch && batchSize != nil { throw ValidationError("--batch-size is not for --exact-match.") }
     if exactMatch && !isRows { throw ValidationError("--exact-match needs rows with answers, such as a .jsonl file.") }
   }
 
@@ -54,12 +55,14 @@ struct Evaluate: AsyncParsableCommand {
     let rows: any RowSource =
       isRows
       ? try tuned.base.read(data, self.rows.options, json ? .error : .standard).rows
-      : try tuned.base.windows(ofText: data, length: window)
+      : try tuned.base.windows(ofText: data, length: window ?? 512)
+    tuned.base.warnBeyondContext((0..<rows.count).reduce(0) { max($0, rows.length(at: $1)) })
     let meter = ProgressMeter("evaluating", json ? .error : .standard)
-    let result = try Evaluation.run(tuned.model, rows, batchSize: batchSize) {
+    let result = try Evaluation.run(tuned.model, rows, batchSize: batchSize ?? 1) {
       meter.show($0, of: rows.count, "\($0) of \(rows.count)")
     }
     (json ? Terminal.error : .standard).endLiveLine(keeping: false)
+    guard result.loss.isFinite else { throw TrainingError.evaluationNotFinite }
     if json {
       Terminal.standard.line(try Format.json(result))
     } else {
@@ -87,11 +90,11 @@ struct Evaluate: AsyncParsableCommand {
   }
 
   private struct Accuracy: Encodable {
-    var exact_match: Double
+    var exactMatch: Double
     var matches, rows: Int
 
     init(_ result: ExactMatchResult) {
-      exact_match = result.fraction
+      exactMatch = result.fraction
       matches = result.matches
       rows = result.rows
     }

@@ -33,14 +33,15 @@ struct Generate: AsyncParsableCommand {
   @Option(help: "0: the likeliest token always; 1: as likely as the model says; above: bolder.")
   var temperature: Float = 0
 
-  @Option(help: "Choose among this many likeliest tokens; 0: among all.")
-  var topK = 0
+  @Option(help: "With --temperature: choose among this many likeliest tokens; 0: among all. (default: 0)")
+  var topK: Int?
 
-  @Option(help: "Choose among the likeliest tokens that together have this probability.")
-  var topP: Float = 1
+  @Option(
+    help: "With --temperature: choose among the likeliest tokens that together have this probability. (default: 1)")
+  var topP: Float?
 
-  @Option(help: "The same seed gives the same text.")
-  var seed: UInt64 = 0
+  @Option(help: "With --temperature: the same seed gives the same text. (default: 0)")
+  var seed: UInt64?
 
   @Flag(
     help: "Compute in float32 throughout, which is slower; else products of a single token are in 15-bit whole numbers."
@@ -55,17 +56,21 @@ struct Generate: AsyncParsableCommand {
     if system != nil && !chat { throw ValidationError("--system belongs to --chat.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
     if !(temperature >= 0 && temperature.isFinite) { throw ValidationError("--temperature must be 0 or more.") }
-    if topK < 0 { throw ValidationError("--top-k must be 0 or more.") }
-    if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p must be above 0 and at most 1.") }
+    if let topK, topK < 0 { throw ValidationError("--top-k must be 0 or more.") }
+    if let topP, !(topP > 0 && topP <= 1) { throw ValidationError("--top-p must be above 0 and at most 1.") }
+    let sampling = [("--top-k", topK != nil), ("--top-p", topP != nil), ("--seed", seed != nil)]
+    if temperature == 0, let option = sampling.first(where: \.1)?.0 {
+      throw ValidationError("\(option) needs a --temperature above 0: without one the likeliest token is taken always.")
+    }
   }
 
   private var options: GenerationOptions {
     var options = GenerationOptions()
     options.maximumTokens = maxTokens
     options.temperature = temperature
-    options.topK = topK
-    options.topP = topP
-    options.seed = seed
+    options.topK = topK ?? 0
+    options.topP = topP ?? 1
+    options.seed = seed ?? 0
     options.arithmetic = exact ? .float32 : .fixedPoint
     return options
   }
@@ -104,7 +109,7 @@ struct Generate: AsyncParsableCommand {
     var whole = ""
     for piece in stream {
       whole += piece
-      Terminal.standard.write(piece)
+      Terminal.standard.show(piece)
     }
     Terminal.standard.write("\n")
     return whole

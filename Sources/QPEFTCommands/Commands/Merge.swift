@@ -63,6 +63,7 @@ struct Merge: AsyncParsableCommand {
     let merge = AdapterMerge(
       model: model, adapter: adapter, output: output, base: base.choice,
       storage: requantize.map { .fourBit(QuantizationScheme(format: $0)) } ?? .float(dtype))
+    if let text { try merge.checkText(text) }
     let terminal = json ? Terminal.error : Terminal.standard
     let report = try terminal.interruptible("merging") { try merge.run(progress: $0) }
     if !json { show(report) }

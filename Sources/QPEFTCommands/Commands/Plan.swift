@@ -40,6 +40,10 @@ struct Plan: AsyncParsableCommand {
       throw ValidationError(
         "A config.json alone is planned without --data, --init-adapter and --cache-activations: these need the model.")
     }
+    let (tokens, overflows) = rows.maxLength.multipliedReportingOverflow(by: optimization.batchSize)
+    if data == nil, overflows || tokens > 1 << 32 {
+      throw ValidationError("--batch-size times --max-length must be at most \(1 << 32) tokens.")
+    }
   }
 
   func run() async throws {

@@ -31,8 +31,8 @@ struct Tokenize: AsyncParsableCommand {
     help: ArgumentHelp("Print the rows of this file: text, ids, and what is trained.", valueName: "file.jsonl"))
   var chat: String?
 
-  @Option(help: "Which tokens of a --chat row are trained.")
-  var trainOn = TrainOn.completion
+  @Option(help: "Which tokens of a --chat row are trained. (default: completion)")
+  var trainOn: TrainOn?
 
   @Flag(help: "End --chat rows with what the template writes before an answer, as the model sees them when it answers.")
   var generationPrompt = false
@@ -44,6 +44,7 @@ struct Tokenize: AsyncParsableCommand {
   var skipBad = false
 
   func validate() throws {
+    if chat == nil, trainOn != nil { throw ValidationError("--train-on belongs to --chat.") }
     if chat != nil, decode || json || noSpecialTokens {
       throw ValidationError(
         "--chat reads a file of rows: it goes with --train-on, --generation-prompt and --skip-bad alone.")
@@ -79,7 +80,7 @@ struct Tokenize: AsyncParsableCommand {
   }
 
   private func printRows(_ path: String, _ text: ChatTokenizer, _ output: inout OutputLines) throws {
-    var options = DatasetOptions(trainOn: generationPrompt ? .all : trainOn, skipsBadRows: skipBad)
+    var options = DatasetOptions(trainOn: generationPrompt ? .all : trainOn ?? .completion, skipsBadRows: skipBad)
     options.addsGenerationPrompt = generationPrompt
     let rows = try TokenizedDataset(contentsOf: path, text, options)
     for error in rows.rejected { Terminal.printError("skipped: \(error)") }

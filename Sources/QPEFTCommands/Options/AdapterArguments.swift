@@ -3,19 +3,24 @@ internal import QPEFT
 
 /// LoRA on the command line; the names of options that files have too are peft's.
 struct AdapterArguments: ParsableArguments {
-  @Option(help: "Rank of the adapter's matrices.")
-  var rank = LoRAConfiguration().rank
+  private static let defaults = LoRAConfiguration()
 
-  @Option(help: "The update is scaled by alpha / rank.")
-  var alpha = LoRAConfiguration().alpha
+  // Options are nil where they are not given: beside --init-adapter they have no place.
 
-  @Option(help: "Probability with which inputs of the adapter are dropped in training.")
-  var dropout = LoRAConfiguration().dropout
+  @Option(help: "Rank of the adapter's matrices. (default: \(defaults.rank))")
+  var rank: Int?
+
+  @Option(help: "The update is scaled by alpha / rank. (default: \(defaults.alpha))")
+  var alpha: Float?
+
+  @Option(help: "Probability with which inputs of the adapter are dropped in training. (default: \(defaults.dropout))")
+  var dropout: Float?
 
   @Option(
     help: ArgumentHelp(
-      "Layers that get an adapter: all-linear, names such as q_proj,v_proj, or a regular expression for whole paths."))
-  var targets = "all-linear"
+      "Layers that get an adapter: all-linear, names such as q_proj,v_proj, or a regular expression for whole paths. "
+        + "(default: all-linear)"))
+  var targets: String?
 
   @Option(
     help: ArgumentHelp("Layers that get none: names, or a regular expression for whole paths.", valueName: "names"))
@@ -33,8 +38,8 @@ struct AdapterArguments: ParsableArguments {
   @Flag(help: "Scale the update by alpha / √rank instead (rsLoRA).")
   var useRslora = false
 
-  @Option(help: "Biases that are trained: none, all, or lora_only (of layers with an adapter).")
-  var bias = LoRAConfiguration().bias
+  @Option(help: "Biases that are trained: none, all, or lora_only (of layers with an adapter). (default: none)")
+  var bias: LoRAConfiguration.Bias?
 
   @Flag(help: "Give the matrix B a bias.")
   var loraBias = false
@@ -59,11 +64,11 @@ struct AdapterArguments: ParsableArguments {
       valueName: "key=alpha"))
   var alphaPattern: [String] = []
 
-  @Option(help: "First values of A: kaiming or gaussian. B is zero.")
-  var initLoraWeights = LoRAConfiguration().initialization
+  @Option(help: "First values of A: kaiming or gaussian. B is zero. (default: kaiming)")
+  var initLoraWeights: LoRAConfiguration.Initialization?
 
-  @Option(help: "The learning rate of B, magnitudes and biases is this many times that of A (LoRA+).")
-  var loraPlusRatio = LoRAConfiguration().plusRatio
+  @Option(help: "The learning rate of B, magnitudes and biases is this many times that of A (LoRA+). (default: 1)")
+  var loraPlusRatio: Double?
 
   @Option(
     help: ArgumentHelp(
@@ -71,48 +76,67 @@ struct AdapterArguments: ParsableArguments {
   var initAdapter: String?
 
   func validate() throws {
-    if rank < 1 { throw ValidationError("--rank must be at least 1.") }
-    if !(alpha > 0 && alpha.isFinite) { throw ValidationError("--alpha must be above 0.") }
-    if !(0..<1).contains(dropout) { throw ValidationError("--dropout must be at least 0 and below 1.") }
-    if targets.isEmpty { throw ValidationError("--targets must name something.") }
+    if let rank { try Limits.check(rank, in: 1...LoRAConfiguration.mostRank, "--rank") }
+    if let alpha, !(alpha > 0 && alpha.isFinite) { throw ValidationError("--alpha must be above 0.") }
+    if let dropout, !(0..<1).contains(dropout) {
+      throw ValidationError("--dropout must be at least 0 and below 1.")
+    }
+    if targets?.isEmpty == true { throw ValidationError("--targets must name something.") }
     if excludeModules?.isEmpty == true { throw ValidationError("--exclude-modules must name something.") }
     if modulesToSave?.isEmpty == true { throw ValidationError("--modules-to-save must name something.") }
     if let layers, layers < 1 { throw ValidationError("--layers must be at least 1.") }
     if layers != nil && layersToTransform != nil {
       throw ValidationError("Give --layers or --layers-to-transform, not both.")
     }
-    if initAdapter != nil && loraPlusRatio != 1 {
-      throw ValidationError("--lora-plus-ratio is for new adapters; it cannot be given with --init-adapter.")
+    if initAdapter != nil, let option = given.first {
+      throw ValidationError(
+        "\(option) is for new adapters; one that is given with --init-adapter has its own settings.")
     }
-    do { try configuration(blocks: max(layers ?? 1, 1)).validate() } catch let error as AdapterError {
-      throw ValidationError("\(error).")
+    do { try configuration(blocks: nil).validate() } catch let error as AdapterError {
+      throw ValidationError("\(error)".sentence)
     }
   }
 
-  /// The settings for a model of so many blocks.
-  func configuration(blocks: Int) throws -> LoRAConfiguration {
+  /// Settings of a new adapter that are on the command line.
+  private var given: [String] {
+    let options = [
+      ("--rank", rank != nil), ("--alpha", alpha != nil), ("--dropout", dropout != nil), ("--targets", targets != nil),
+      ("--exclude-modules", excludeModules != nil), ("--layers", layers != nil),
+      ("--layers-to-transform", layersToTransform != nil), ("--use-dora", useDora), ("--use-rslora", useRslora),
+      ("--bias", bias != nil), ("--lora-bias", loraBias), ("--modules-to-save", modulesToSave != nil),
+      ("--rank-pattern", !rankPattern.isEmpty), ("--alpha-pattern", !alphaPattern.isEmpty),
+      ("--init-lora-weights", initLoraWeights != nil), ("--lora-plus-ratio", loraPlusRatio != nil),
+    ]
+    return options.filter(\.1).map(\.0)
+  }
+
+  /// The settings for a model of so many blocks; nil as long as none is known.
+  func configuration(blocks: Int?) throws -> LoRAConfiguration {
     var configuration = LoRAConfiguration()
-    configuration.rank = rank
-    configuration.alpha = alpha
-    configuration.dropout = dropout
-    configuration.targets = TargetModules(targets)
+    configuration.rank = rank ?? configuration.rank
+    configuration.alpha = alpha ?? configuration.alpha
+    configuration.dropout = dropout ?? configuration.dropout
+    configuration.targets = TargetModules(targets ?? "all-linear")
     configuration.excluded = excludeModules.map { TargetModules($0) }
     configuration.layers = try blockNumbers(blocks)
     configuration.usesDoRA = useDora
     configuration.usesRSLoRA = useRslora
-    configuration.bias = bias
+    configuration.bias = bias ?? configuration.bias
     configuration.hasLoRABias = loraBias
     configuration.savedModules = Self.names(modulesToSave ?? "")
     configuration.rankPattern = try Self.map(rankPattern, "--rank-pattern", Int.init)
     configuration.alphaPattern = try Self.map(alphaPattern, "--alpha-pattern", Float.init)
-    configuration.initialization = initLoraWeights
-    configuration.plusRatio = loraPlusRatio
+    configuration.initialization = initLoraWeights ?? configuration.initialization
+    configuration.plusRatio = loraPlusRatio ?? configuration.plusRatio
     return configuration
   }
 
-  private func blockNumbers(_ blocks: Int) throws -> [Int]? {
+  private func blockNumbers(_ blocks: Int?) throws -> [Int]? {
     if let layers {
-      guard layers <= blocks else { throw ValidationError("--layers \(layers): the model has \(blocks) blocks.") }
+      guard let blocks else { return [0] }
+      guard layers <= blocks else {
+        throw Failure(message: "--layers \(layers): the model has \(blocks) blocks", remedy: "name at most as many")
+      }
       return Array((blocks - layers)..<blocks)
     }
     return try layersToTransform.map { text in

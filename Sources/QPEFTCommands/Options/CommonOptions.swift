@@ -19,6 +19,15 @@ struct ModelOptions: ParsableArguments {
   }
 }
 
+/// Numbers that an option may have.
+enum Limits {
+  static func check(_ value: Int, in range: ClosedRange<Int>, _ option: String) throws {
+    guard range.contains(value) else {
+      throw ValidationError("\(option) must be at least \(range.lowerBound) and at most \(range.upperBound).")
+    }
+  }
+}
+
 /// How many cores.
 struct ThreadOptions: ParsableArguments {
   @Option(help: "Threads to compute with (default: one for each core). Results do not depend on it.")
@@ -38,4 +47,9 @@ struct ThreadOptions: ParsableArguments {
     }
     if let threads { KernelSet.threadCount = threads }
   }
+}
+
+extension String {
+  /// With a capital and a full stop, as the parser's own errors are.
+  var sentence: String { prefix(1).uppercased() + dropFirst() + "." }
 }

@@ -25,7 +25,7 @@ struct RowArguments: ParsableArguments {
   var skipBadRows = false
 
   func validate() throws {
-    if maxLength < 2 { throw ValidationError("--max-length must be at least 2.") }
+    try Limits.check(maxLength, in: 2...TrainingOptions.mostTokensOfRow, "--max-length")
     _ = try mapping()
   }
 
@@ -116,6 +116,7 @@ struct DataArguments: ParsableArguments {
   ) throws -> DatasetRows {
     let dataset = try base.read(path, options, report.terminal)
     report.show(dataset, named: path)
+    base.warnBeyondContext(dataset.findings.report.longest)
     if let error = dataset.findings.findings.first(where: { $0.severity == .error }) {
       throw Failure(message: "\(path): \(error.message)", remedy: error.remedy)
     }
@@ -130,6 +131,14 @@ struct LoadedRows {
 }
 
 extension BaseModel {
+  /// Says so where rows are longer than the texts that the model was made for.
+  func warnBeyondContext(_ tokens: Int) {
+    guard tokens > shape.maximumPositions else { return }
+    Terminal.printError(
+      "warning: rows of \(tokens) tokens are longer than the \(shape.maximumPositions) that the model was made for; what it "
+        + "makes of them is of little worth")
+  }
+
   /// Reads rows; shows how far it is where a person would wait.
   func read(_ path: String, _ options: DatasetOptions, _ terminal: Terminal) throws -> Dataset {
     let meter = ProgressMeter("reading", terminal)

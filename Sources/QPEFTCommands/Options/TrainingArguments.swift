@@ -52,11 +52,21 @@ struct OptimizationArguments: ParsableArguments {
   @Option(help: "Steps between snapshots; 0: none.")
   var saveSteps = defaults.saveSteps
 
+  /// Options whose settings have other names in the library.
+  private static let names = [
+    "learning rate": "--learning-rate", "warm-up steps": "--warmup-steps", "weight decay": "--weight-decay",
+    "maximum gradient norm": "--max-grad-norm", "batch size": "--batch-size", "steps": "--steps", "epochs": "--epochs",
+    "gradient accumulation": "--gradient-accumulation", "evaluation steps": "--eval-steps",
+    "save steps": "--save-steps",
+  ]
+
   func validate() throws {
     if packing && groupByLength { throw ValidationError("Give --packing or --group-by-length, not both.") }
     if steps != nil && epochs != nil { throw ValidationError("Give --steps or --epochs, not both.") }
-    do { try options(maxLength: 512).validate() } catch {
-      throw ValidationError("\(error.description). \(error.remedy).")
+    do { try options(maxLength: 512).validate() } catch TrainingError.option(let name, let problem) {
+      throw ValidationError("\(Self.names[name] ?? name): \(problem)".sentence)
+    } catch {
+      throw ValidationError("\(error.description.sentence) \(error.remedy.sentence)")
     }
   }
 

@@ -22,15 +22,16 @@ struct DataReport {
         : "\(Format.count(report.truncatedRows, "row")) to \(Format.count(limit)) tokens, losing "
           + "\(Format.count(report.truncatedTokens, "token")), \(Format.count(report.truncatedTrainedTokens)) of them trained"
     )
-    let padding = found.padding
-    field(
-      "padding",
-      "none here; elsewhere, in batches of \(padding.batchSize), \(percent(padding.shuffled)) shuffled, "
-        + "\(percent(padding.byLength)) by length, \(percent(padding.packed)) packed")
-    field(
-      "packing",
-      "\(Format.count(padding.packedRows, "row")) of \(limit) tokens; "
-        + "\(Format.count(padding.fewestPackedRows)) at least")
+    if let padding = found.padding {
+      field(
+        "padding",
+        "none here; elsewhere, in batches of \(padding.batchSize), \(percent(padding.shuffled)) shuffled, "
+          + "\(percent(padding.byLength)) by length, \(percent(padding.packed)) packed")
+      field(
+        "packing",
+        "\(Format.count(padding.packedRows, "row")) of \(limit) tokens; "
+          + "\(Format.count(padding.fewestPackedRows)) at least")
+    }
     terminal.line()
     histogram(found).forEach { terminal.line($0) }
     if !found.findings.isEmpty { terminal.line() }

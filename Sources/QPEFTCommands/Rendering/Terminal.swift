@@ -1,4 +1,5 @@
 internal import Foundation
+internal import QPEFT
 internal import Synchronization
 
 /// Where a command writes: lines, and at the end of the screen one live line that is written over.
@@ -12,6 +13,8 @@ final class Terminal: Sendable {
   let isInteractive: Bool
   private let descriptor: Int32
   private let liveWidth = Atomic<Int>(0)
+  /// `errno` of the first write that failed.
+  private let failureCode = Atomic<Int32>(0)
 
   private init(descriptor: Int32) {
     self.descriptor = descriptor
@@ -21,8 +24,11 @@ final class Terminal: Sendable {
   /// Writes a line for good, above the live line's place.
   func line(_ text: String = "") {
     endLiveLine(keeping: false)
-    write(text + "\n")
+    show(text + "\n")
   }
+
+  /// Writes text that may come from a stranger: it cannot steer a terminal. Where no person looks, it stays as it is.
+  func show(_ text: String) { write(isInteractive ? text.printable : text) }
 
   /// Writes text as it is.
   func write(_ text: String) { write(Array(text.utf8)) }
@@ -33,9 +39,18 @@ final class Terminal: Sendable {
     while !rest.isEmpty {
       let written = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
       if written < 0 && errno == EINTR { continue }
-      guard written > 0 else { return }
+      guard written > 0 else {
+        _ = failureCode.compareExchange(expected: 0, desired: errno, ordering: .relaxed)
+        return
+      }
       rest = rest.dropFirst(written)
     }
+  }
+
+  /// Why not all of it was written, if so.
+  var failure: FileError? {
+    let code = failureCode.load(ordering: .relaxed)
+    return code == 0 ? nil : .last("write to", "the standard output", code: code)
   }
 
   /// Shows the line at the bottom of an interactive terminal, in place of the one before; nothing elsewhere.
@@ -62,5 +77,21 @@ final class Terminal: Sendable {
   static func printError(_ text: String) {
     standard.endLiveLine()
     error.line(text)
+  }
+}
+
+extension String {
+  /// The text with pictures of control characters, so that data cannot steer a terminal; line ends and tabs stay.
+  var printable: String {
+    var text = String.UnicodeScalarView()
+    for scalar in unicodeScalars {
+      switch scalar.value {
+      case 0x09, 0x0A: text.append(scalar)
+      case 0..<0x20: text.append(Unicode.Scalar(0x2400 + scalar.value) ?? "\u{FFFD}")
+      case 0x7F..<0xA0: text.append("\u{FFFD}")
+      default: text.append(scalar)
+      }
+    }
+    return String(text)
   }
 }

@@ -10,6 +10,8 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
   case system(action: String, path: String, reason: String)
   /// The output directory already holds something.
   case outputNotEmpty(path: String)
+  /// An empty directory that cannot give way to the result: it is mounted, or the one that the shell is in.
+  case outputInUse(path: String)
   /// The file to write exists.
   case outputExists(path: String)
   /// A file that should be small is not.
@@ -23,6 +25,7 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
       "\(path): needs \(needed) bytes, the disk has \(available) free"
     case .system(let action, let path, let reason): "cannot \(action) \(path): \(reason)"
     case .outputNotEmpty(let path): "\(path) exists and is not empty"
+    case .outputInUse(let path): "\(path) is a mounted or the current directory, or a link that leads nowhere"
     case .outputExists(let path): "\(path) exists"
     case .tooLarge(let path, let bytes, let limit): "\(path) has \(bytes) bytes, the limit is \(limit)"
     }
@@ -35,15 +38,16 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
     case .notEnoughSpace: "free some space or choose another disk"
     case .system: "check the path, your permissions and the space on the disk"
     case .outputNotEmpty: "name a new directory or remove it first"
+    case .outputInUse: "name a new directory inside of it: the result appears there whole, under one name"
     case .outputExists: "name a new file or remove it first"
     case .tooLarge: "check that it is the file you mean"
     }
   }
 
   /// The failure that `errno` tells after a call.
-  package static func last(_ action: String, _ path: String) -> FileError {
-    if errno == ENOSPC || errno == EDQUOT { return .diskFull(path: path) }
-    return .system(action: action, path: path, reason: String(cString: strerror(errno)))
+  package static func last(_ action: String, _ path: String, code: Int32 = errno) -> FileError {
+    if code == ENOSPC || code == EDQUOT { return .diskFull(path: path) }
+    return .system(action: action, path: path, reason: String(cString: strerror(code)))
   }
 }
 

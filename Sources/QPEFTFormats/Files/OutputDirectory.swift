@@ -7,20 +7,34 @@ package final class OutputDirectory {
   package let temporary: String
   private var isOpen = true
 
-  /// Makes the temporary directory. An existing `path` must be an empty directory.
+  /// Makes the temporary directory. An existing `path` must be an empty directory, or a link to one, that can be replaced.
   package init(path: String) throws(FileError) {
     var path = path
     while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    var status = stat()
+    if lstat(path, &status) == 0 {
+      // The result takes the place of what a link leads to, not of the link.
+      guard let place = RelativePath.real(path) else { throw .outputInUse(path: path) }
+      try Self.checkCanBeReplaced(place, named: path)
+      path = place
+    }
     self.path = path
     temporary = path + ".partial-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-    if FileManager.default.fileExists(atPath: path) {
-      guard let contents = try? FileManager.default.contentsOfDirectory(atPath: path), contents.isEmpty else {
-        throw .outputNotEmpty(path: path)
-      }
-    }
     do {
       try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: true)
-    } catch { throw FileError.last("create", path) }
+    } catch { throw .system(action: "create", path: path, reason: error.localizedDescription) }
+  }
+
+  /// Finds out now what `finish` would find out after all the work: the directory is empty, not mounted, and nobody's place.
+  private static func checkCanBeReplaced(_ place: String, named path: String) throws(FileError) {
+    guard let contents = try? FileManager.default.contentsOfDirectory(atPath: place), contents.isEmpty else {
+      throw .outputNotEmpty(path: path)
+    }
+    var status = stat()
+    guard place != RelativePath.real("."), stat(place, &status) == 0, rmdir(place) == 0 else {
+      throw .outputInUse(path: path)
+    }
+    guard mkdir(place, status.st_mode & 0o7777) == 0 else { throw .last("create", path) }
   }
 
   deinit { if isOpen { discard() } }

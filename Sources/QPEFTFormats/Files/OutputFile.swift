@@ -33,6 +33,14 @@ package final class OutputFile {
     }
   }
 
+  /// Writes bytes at an offset.
+  package func write(_ bytes: [UInt8], at offset: Int = 0) throws(FileError) {
+    let result = bytes.withUnsafeBytes { bytes in
+      Result { () throws(FileError) in try write(bytes, at: offset) }
+    }
+    try result.get()
+  }
+
   /// Brings everything to the disk and gives the file its name.
   package func finish() throws(FileError) {
     guard fsync(descriptor) == 0 else { throw FileError.last("write", path) }
@@ -48,10 +56,7 @@ package final class OutputFile {
   /// Writes a whole small file.
   package static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
     let file = try OutputFile(path: path)
-    let result = bytes.withUnsafeBytes { bytes in
-      Result { () throws(FileError) in try file.write(bytes, at: 0) }
-    }
-    try result.get()
+    try file.write(bytes)
     try file.finish()
   }
 }

@@ -22,7 +22,8 @@ package enum RelativePath {
     return place.hasPrefix(parts.dropLast(2).joined(separator: "/") + "/blobs/")
   }
 
-  private static func real(_ path: String) -> String? {
+  /// The path without links; nil if there is nothing.
+  static func real(_ path: String) -> String? {
     guard let resolved = realpath(path, nil) else { return nil }
     defer { free(resolved) }
     return String(cString: resolved)

@@ -34,6 +34,12 @@ struct GGUFCursor {
     return Array(bytes[offset..<(offset + Int(length))])
   }
 
+  /// Bytes that are known to be there.
+  private mutating func take(_ count: Int) -> Slice<UnsafeRawBufferPointer> {
+    defer { offset += count }
+    return bytes[offset..<(offset + count)]
+  }
+
   mutating func name(_ part: String) throws(GGUFError) -> String {
     guard let name = String(validating: try text(part), as: UTF8.self) else {
       throw .metadata(file: file, key: part, problem: "is not UTF-8 text")
@@ -66,6 +72,13 @@ struct GGUFCursor {
       let count = try count(of: "values of \(key)", width: widths[Int(element)])
       guard count <= Self.longestList else {
         throw .metadata(file: file, key: key, problem: "has \(count) values, more than \(Self.longestList)")
+      }
+      // A value takes sixteen bytes in memory; where a file spends one on each, they stay bytes.
+      switch element {
+      case 0: return .bytes(Array(take(count)))
+      case 1: return .signedBytes(take(count).map { Int8(bitPattern: $0) })
+      case 7: return .bools(take(count).map { $0 != 0 })
+      default: break
       }
       var values: [GGUFValue] = []
       values.reserveCapacity(count)

@@ -25,7 +25,7 @@ package struct GGUFLlama {
     }
   }
 
-  /// The tensors, in the order of the file.
+  /// The tensors, in the order of the file; their names are distinct.
   let weights: [Weight]
   /// `config.json` but for the number type.
   package let config: JSONObject
@@ -56,9 +56,14 @@ package struct GGUFLlama {
       throw .unsupportedFeature(file: path, feature: "a rotation of a part of each head")
     }
     var weights: [Weight] = []
+    var names: Set<String> = []
     for entry in gguf.entries where entry.name != "rope_freqs.weight" {
       guard let name = Self.name(entry.name) else {
         throw .unsupportedFeature(file: path, feature: "the tensor \(entry.name)")
+      }
+      // Two spellings of a block's number would be one name.
+      guard names.insert(name).inserted else {
+        throw .tensor(file: path, tensor: entry.name, problem: "is \(name) a second time")
       }
       var interleaved: Int?
       if entry.name.contains(".attn_q.") { interleaved = heads }

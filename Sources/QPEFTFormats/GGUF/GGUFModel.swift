@@ -21,12 +21,7 @@ public struct GGUFModel: WeightSource {
     let llama = try GGUFLlama(gguf)
     configData = Data(QuantizerSource.text(llama.config))
     var weights: [String: GGUFLlama.Weight] = [:]
-    for weight in llama.weights {
-      // Two spellings of a block's number would be one name.
-      guard weights.updateValue(weight, forKey: weight.name) == nil else {
-        throw GGUFError.tensor(file: path, tensor: weight.entry.name, problem: "is \(weight.name) a second time")
-      }
-    }
+    for weight in llama.weights { weights[weight.name] = weight }
     self.weights = weights
   }
 

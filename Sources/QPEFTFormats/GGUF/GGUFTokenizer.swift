@@ -141,7 +141,8 @@ package struct GGUFTokenizer {
   /// SentencePiece's character map: bytes, signed or not.
   private static func characterMap(_ gguf: GGUFFile) throws(GGUFError) -> [UInt8] {
     let key = "tokenizer.ggml.precompiled_charsmap"
-    guard gguf.metadata[key] != nil else { return [] }
+    guard let value = gguf.metadata[key] else { return [] }
+    if case .bytes(let bytes) = value { return bytes }
     return try gguf.list(key).map { value throws(GGUFError) in
       guard let number = value.integer, (-128...255).contains(number) else {
         throw .metadata(file: gguf.path, key: key, problem: "holds something that is no byte")

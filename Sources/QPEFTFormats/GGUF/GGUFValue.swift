@@ -10,6 +10,10 @@ public enum GGUFValue: Hashable, Sendable {
   case bool(Bool)
   case text([UInt8])
   case list([GGUFValue])
+  /// Lists of numbers of one byte and of truth values, as they are stored.
+  case bytes([UInt8])
+  case signedBytes([Int8])
+  case bools([Bool])
 
   /// The number of an integer, if it fits.
   public var integer: Int? {
@@ -45,7 +49,12 @@ public enum GGUFValue: Hashable, Sendable {
 
   /// The values of a list.
   public var list: [GGUFValue]? {
-    guard case .list(let values) = self else { return nil }
-    return values
+    switch self {
+    case .list(let values): values
+    case .bytes(let values): values.map { .unsigned(UInt64($0)) }
+    case .signedBytes(let values): values.map { .signed(Int64($0)) }
+    case .bools(let values): values.map { .bool($0) }
+    default: nil
+    }
   }
 }

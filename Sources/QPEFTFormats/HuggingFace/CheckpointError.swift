@@ -10,6 +10,8 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
   case json(path: String, problem: String)
   /// The index names a shard outside of the directory.
   case unsafeShardName(index: String, shard: String)
+  /// A file of the directory is a link to a place outside of it.
+  case linkOut(path: String)
   /// A shard that the index names is not there.
   case missingShard(path: String, index: String)
   /// The index says that a shard has a tensor, but it has not.
@@ -29,6 +31,7 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
     case .json(let path, let problem): "\(path): \(problem)"
     case .unsafeShardName(let index, let shard):
       "\(index): the shard name \"\(shard)\" leaves the directory"
+    case .linkOut(let path): "\(path) is a link that leads out of its directory"
     case .missingShard(let path, let index):
       "\(path) is missing, though \(index) names it"
     case .tensorNotInShard(let tensor, let shard):
@@ -45,6 +48,7 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
     case .notADirectory: "name a directory that holds config.json, a .gguf file, or ORG/NAME of the hub"
     case .missingFile(_, let remedy): remedy
     case .unsafeShardName: "do not use this checkpoint; it is not to be trusted"
+    case .linkOut: "copy the file into the directory, or name the directory that the link leads to"
     case .missingShard: "download the missing file into the directory"
     case .tensorNotInShard: "download both files again"
     default: "download the checkpoint again, or save it again with its library"

@@ -31,13 +31,16 @@ public struct HuggingFaceDirectory: WeightSource {
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue else {
       throw CheckpointError.notADirectory(path: path)
     }
+    try Self.checkLinks(path)
     (configData, config) = try Self.readConfig(path)
     let index = path + "/" + ShardIndex.fileName
     let single = path + "/model.safetensors"
     if FileManager.default.fileExists(atPath: single) {
-      files = [try SafetensorsFile(path: single)]
-      locations = Dictionary(
-        uniqueKeysWithValues: files[0].entries.map { ($0.name, Location(file: 0, entry: $0)) })
+      let file = try SafetensorsFile(path: single)
+      files = [file]
+      var locations: [String: Location] = [:]
+      for entry in file.entries { locations[entry.name] = Location(file: 0, entry: entry) }
+      self.locations = locations
     } else if FileManager.default.fileExists(atPath: index) {
       (files, locations) = try Self.openShards(path, index: index)
     } else {
@@ -46,6 +49,23 @@ public struct HuggingFaceDirectory: WeightSource {
         remedy: "only safetensors checkpoints are read; save the model with save_pretrained(safe_serialization=True)")
     }
     tensorNames = locations.keys.sorted()
+  }
+
+  /// Files beside weights and configuration that belong to a model.
+  static let textFiles = [
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "generation_config.json",
+    "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt", "tokenizer.model",
+  ]
+
+  /// A directory from a stranger may hold links to files of the reader's, which results would then contain: none is followed
+  /// that leads out of the directory, but to the blobs of the hub's cache.
+  package static func checkLinks(_ path: String) throws(CheckpointError) {
+    for name in ["config.json", "model.safetensors", ShardIndex.fileName] + textFiles {
+      let file = path + "/" + name
+      guard !FileManager.default.fileExists(atPath: file) || RelativePath.leads(file, insideOf: path) else {
+        throw .linkOut(path: file)
+      }
+    }
   }
 
   private static func readConfig(_ path: String) throws -> (Data, JSONValue) {
@@ -70,9 +90,7 @@ public struct HuggingFaceDirectory: WeightSource {
       guard FileManager.default.fileExists(atPath: file) else {
         throw CheckpointError.missingShard(path: file, index: index)
       }
-      guard RelativePath.leads(file, insideOf: path) else {
-        throw CheckpointError.unsafeShardName(index: index, shard: shard)
-      }
+      guard RelativePath.leads(file, insideOf: path) else { throw CheckpointError.linkOut(path: file) }
       numbers[shard] = files.count
       files.append(try SafetensorsFile(path: file))
     }

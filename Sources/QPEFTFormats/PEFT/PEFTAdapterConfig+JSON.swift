@@ -1,7 +1,11 @@
 internal import QPEFTJSON
 extension PEFTAdapterConfig {
-  /// Keys that do not change what the adapter computes, or are null or empty in every file read here.
-  private static let ignored: Set<String> = [
+  /// Keys that have a place in this type, and those that do not change what the adapter computes, or are null or empty in every
+  /// file read here.
+  private static let known: Set<String> = [
+    "alpha_pattern", "base_model_name_or_path", "bias", "exclude_modules", "fan_in_fan_out", "layers_pattern",
+    "layers_to_transform", "lora_alpha", "lora_bias", "lora_dropout", "modules_to_save", "peft_type", "r",
+    "rank_pattern", "revision", "target_modules", "task_type", "use_dora", "use_rslora",
     "auto_mapping", "peft_version", "inference_mode", "init_lora_weights", "megatron_core", "loftq_config",
     "qalora_group_size", "runtime_config",
   ]
@@ -17,9 +21,8 @@ extension PEFTAdapterConfig {
     }
     func number(_ value: Double) -> JSONValue { Int(exactly: value).map { .integer($0) } ?? .number(value) }
     func optional(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
-    var ranks: JSONObject = [:], alphas: JSONObject = [:]
-    for (name, rank) in self.ranks { ranks[name] = .integer(rank) }
-    for (name, alpha) in self.alphas { alphas[name] = number(alpha) }
+    let ranks = JSONObject(self.ranks.map { ($0.key, .integer($0.value)) })
+    let alphas = JSONObject(self.alphas.map { ($0.key, number($0.value)) })
     let members: JSONObject = [
       "alpha_pattern": .object(alphas), "auto_mapping": nil, "base_model_name_or_path": optional(baseModel),
       "bias": .string(bias), "corda_config": nil, "eva_config": nil, "exclude_modules": targets(excluded),
@@ -67,12 +70,8 @@ extension PEFTAdapterConfig {
     alphas = try reader.map("alpha_pattern") { $0.number }
     layers = try reader.integers("layers_to_transform")
     layersPattern = try reader.strings("layers_pattern") ?? []
-    let known = JSONValue(parsingOrNull: text).object?.keys ?? []
-    let read = Set(known).subtracting([
-      "corda_config", "eva_config", "layer_replication", "megatron_config", "trainable_token_indices",
-    ]).union(Self.ignored)
     otherKeys = object.members.filter { name, value in
-      !read.contains(name) && ![.null, .bool(false), .object([:]), .array([])].contains(value)
+      !Self.known.contains(name) && ![.null, .bool(false), .object([:]), .array([])].contains(value)
     }.map(\.key)
     // These ways to start change the base too; PEFT converts them on request and then writes `true` here.
     let start = object["init_lora_weights"]?.string ?? ""
@@ -80,11 +79,6 @@ extension PEFTAdapterConfig {
       otherKeys.append("init_lora_weights")
     }
   }
-}
-
-extension JSONValue {
-  /// The JSON of bytes that are known to be JSON; null if they are not.
-  fileprivate init(parsingOrNull bytes: [UInt8]) { self = (try? JSONValue(parsing: bytes)) ?? .null }
 }
 
 /// Settings by key: nil where a key is missing or null, an error where it has another type.

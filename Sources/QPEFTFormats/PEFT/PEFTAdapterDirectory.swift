@@ -37,12 +37,14 @@ public struct PEFTAdapterDirectory: Sendable {
     }
   }
 
-  /// Writes both files into the directory `path`, which is made if it is missing; each appears whole, the weights first.
+  /// Writes both files into the directory `path`, which is made if it is missing; each appears whole, the weights first. An adapter
+  /// that is there loses its settings before, so that no interruption leaves new weights under old settings.
   /// - Throws: `FileError`.
   public func write(to path: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch { throw FileError.system(action: "create", path: path, reason: error.localizedDescription) }
+    if unlink(path + "/" + Self.configName) != 0, errno != ENOENT { throw FileError.last("replace", path) }
     let names = tensors.keys.sorted()
     let writer = try SafetensorsWriter(
       path: path + "/" + Self.weightsName,

@@ -31,11 +31,6 @@ package struct QuantizerSource {
   /// torch's name of the type that a 4-bit weight remembers, by weight; GGUF's blocks are decoded to float32.
   func typeName(of weight: SourceWeight) -> String { (weight.elementType ?? .f32).torchName }
 
-  private static let copied = [
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "generation_config.json",
-    "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt", "tokenizer.model",
-  ]
-
   /// Opens a Hugging Face directory or a `.gguf` file.
   /// - Throws: `QuantizerError.alreadyQuantized` for a directory of quantized weights, and what reading throws.
   package init(path: String) throws {
@@ -79,7 +74,7 @@ package struct QuantizerSource {
           decode: { y, rows in Kernels.decode(y, matrix.view, first: rows.lowerBound * matrix.columns) },
           release: { stored.file.release($0, of: matrix.rows, in: stored.range) }))
     }
-    files = Self.copied.compactMap { name in
+    files = HuggingFaceDirectory.textFiles.compactMap { name in
       let file = directory.path + "/" + name
       return FileManager.default.fileExists(atPath: file) ? (name, .copy(path: file)) : nil
     }

@@ -35,7 +35,14 @@ public struct SafetensorsFile: Sendable {
     let header = try SafetensorsHeader(file.bytes, file: file.path)
     entries = header.entries
     metadata = header.metadata
-    indices = Dictionary(uniqueKeysWithValues: entries.indices.map { (header.entries[$0].name, $0) })
+    var indices: [String: Int] = [:]
+    for (index, entry) in entries.enumerated() {
+      // Texts that Unicode takes for the same are one key here, though their bytes differ.
+      guard indices.updateValue(index, forKey: entry.name) == nil else {
+        throw .duplicateTensor(file: file.path, tensor: entry.name)
+      }
+    }
+    self.indices = indices
   }
 
   /// The entry of that name, if there is one.

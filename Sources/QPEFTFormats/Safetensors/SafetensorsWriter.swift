@@ -45,12 +45,15 @@ public final class SafetensorsWriter {
   private var late: [String: [UInt8]] = [:]
   private let fixedBytes: Int
 
-  /// Plans a file at `path`. Names are distinct.
+  /// Plans a file at `path`.
+  /// - Precondition: names are distinct.
   public init(path: String, tensors: [Plan], metadata: [String: String] = ["format": "pt"]) throws(FileError) {
     self.metadata = metadata
     plans = tensors.sorted {
       ($0.isLate ? 1 : 0, -$0.type.byteWidth, $0.name) < ($1.isLate ? 1 : 0, -$1.type.byteWidth, $1.name)
     }
+    var names: Set<String> = []
+    for plan in plans { precondition(names.insert(plan.name).inserted, "\(plan.name) was planned twice") }
     var offset = 0
     for plan in plans where !plan.isLate {
       starts[plan.name] = offset
@@ -86,16 +89,9 @@ public final class SafetensorsWriter {
     precondition(header.count <= dataStart - 8, "the header outgrew its room")
     header += Array(repeating: UInt8(ascii: " "), count: dataStart - 8 - header.count)
     let prefix = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
-    try write(prefix + header, at: 0)
-    try write(tail, at: dataStart + fixedBytes)
+    try file.write(prefix + header)
+    try file.write(tail, at: dataStart + fixedBytes)
     try file.finish()
-  }
-
-  private func write(_ bytes: [UInt8], at offset: Int) throws(FileError) {
-    let result = bytes.withUnsafeBytes { bytes in
-      Result { () throws(FileError) in try file.write(bytes, at: offset) }
-    }
-    try result.get()
   }
 
   /// The header's JSON; late tensors have the given lengths, or the longest planned.

@@ -21,7 +21,7 @@ public struct BatchSampler: Sendable {
   public let arrangement: Arrangement
   private let order: RowOrder
   private let length: @Sendable (Int) -> Int
-  /// First step of each epoch that was looked at, and of the one behind.
+  /// Where rows are packed: first step of each epoch that was looked at, and of the one behind.
   private var firstSteps = [0]
   private var epoch = -1
   /// Rows of the epoch looked at last, in order.
@@ -49,7 +49,7 @@ public struct BatchSampler: Sendable {
   /// - Parameter atOnce: rows (or packed rows) to compute at one time, if fewer than a batch has: batches then come in pieces.
   public mutating func batches(ofStep step: Int, atOnce: Int? = nil) -> [[Int]] {
     load(epoch: epoch(ofStep: step))
-    let first = (step - firstSteps[epoch]) * batchSize * batchesPerStep
+    let first = (step - steps(ofEpochs: epoch)) * batchSize * batchesPerStep
     let end = min(first + batchSize * batchesPerStep, placeCount)
     var batches: [[Int]] = []
     for start in stride(from: first, to: end, by: batchSize) {
@@ -71,28 +71,34 @@ public struct BatchSampler: Sendable {
 
   /// The epoch that a step belongs to, from 0.
   public mutating func epoch(ofStep step: Int) -> Int {
+    if let stepsPerEpoch { return step / stepsPerEpoch }
     while firstSteps[firstSteps.count - 1] <= step { extend() }
     return (firstSteps.firstIndex { $0 > step } ?? 1) - 1
   }
 
   /// Steps of the first so many epochs.
   public mutating func steps(ofEpochs count: Int) -> Int {
+    if let stepsPerEpoch { return stepsPerEpoch * count }
     while firstSteps.count <= count { extend() }
     return firstSteps[count]
   }
 
-  /// Adds an epoch to those whose steps are known. Only packing makes epochs that differ in steps.
+  /// Steps of every epoch; nil where packing makes epochs that differ.
+  private var stepsPerEpoch: Int? {
+    if case .packed = arrangement { return nil }
+    return steps(ofRows: order.rowsOfEpoch)
+  }
+
+  private func steps(ofRows count: Int) -> Int {
+    let rowsOfStep = batchSize * batchesPerStep
+    return (count + rowsOfStep - 1) / rowsOfStep
+  }
+
+  /// Adds an epoch to those whose steps are known.
   private mutating func extend() {
     let next = firstSteps.count - 1
-    let count: Int
-    if case .packed = arrangement {
-      load(epoch: next)
-      count = placeCount
-    } else {
-      count = order.rowsOfEpoch
-    }
-    let rowsOfStep = batchSize * batchesPerStep
-    firstSteps.append(firstSteps[next] + (count + rowsOfStep - 1) / rowsOfStep)
+    load(epoch: next)
+    firstSteps.append(firstSteps[next] + steps(ofRows: placeCount))
   }
 
   private mutating func load(epoch wanted: Int) {

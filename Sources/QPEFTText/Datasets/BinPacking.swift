@@ -7,6 +7,8 @@ package enum BinPacking {
   /// - Returns: for each bin the places of its items in `sizes`.
   package static func bestFitDecreasing(_ sizes: [Int], capacity: Int) -> [[Int]] {
     precondition(capacity > 0, "bins of \(capacity)")
+    // One bin holds all that there is: a larger one changes nothing and would need a larger index.
+    let capacity = min(capacity, max(1, sizes.reduce(0, +)))
     var places = Array(sizes.indices)
     places.sort { (sizes[$0], $1) > (sizes[$1], $0) }
     var bins: [[Int]] = []
@@ -27,7 +29,7 @@ package enum BinPacking {
   /// No packing has fewer bins: sizes over the capacity, or, counted one by one, items larger than half a bin.
   package static func lowerBound(_ sizes: [Int], capacity: Int) -> Int {
     let total = sizes.reduce(0) { $0 + min($1, capacity) }
-    return max((total + capacity - 1) / capacity, sizes.count { 2 * $0 > capacity })
+    return max(total / capacity + (total % capacity > 0 ? 1 : 0), sizes.count { $0 > capacity / 2 })
   }
 }
 

@@ -7,6 +7,8 @@ struct DataFile: Sendable {
   let name: String
   let format: DataFormat
   private let data: Data
+  /// Whether the bytes are those of the file at `path`, not inflated ones.
+  private let isMapped: Bool
 
   init(path: String) throws(DatasetError) {
     self.path = path
@@ -22,18 +24,24 @@ struct DataFile: Sendable {
       let reason = FileManager.default.fileExists(atPath: path) ? error.localizedDescription : "there is no such file"
       throw .unreadable(path: path, reason: reason)
     }
-    data = file.starts(with: GzipFile.magic) ? try GzipFile.inflate(file, path: path) : file
+    isMapped = !file.starts(with: GzipFile.magic)
+    data = isMapped ? file : try GzipFile.inflate(file, path: path)
     format = data.withUnsafeBytes { DataFormat(path: path, first: $0.bindMemory(to: UInt8.self)) }
   }
 
   /// Bytes, after inflating.
   var count: Int { data.count }
 
-  /// Gives all bytes to `body`.
+  /// Gives all bytes to `body`. Bytes that a mapped file does not have any more would end the process when they are read, so its
+  /// size is looked at first.
   func withBytes<Value>(
     _ body: (UnsafeBufferPointer<UInt8>) throws(DatasetError) -> Value
   ) throws(DatasetError) -> Value {
-    try data.withUnsafeBytes { raw in
+    var status = stat()
+    if isMapped, stat(path, &status) == 0, Int(status.st_size) < data.count {
+      throw .unreadable(path: path, reason: "it became shorter while it was read")
+    }
+    return try data.withUnsafeBytes { raw in
       Result { () throws(DatasetError) in try body(raw.bindMemory(to: UInt8.self)) }
     }.get()
   }

@@ -24,6 +24,8 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
   case template(file: String, line: Int, TemplateError)
   /// The rendered text does not show where an assistant's turn is.
   case turnNotFound(file: String, line: Int, turn: Int)
+  /// A chat of more answers, for its length, than are looked for.
+  case tooManyTurns(file: String, line: Int, turns: Int)
   /// A row in which no token would be trained.
   case nothingTrained(file: String, line: Int, reason: String)
   /// A row of more bytes than any text has.
@@ -53,7 +55,8 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
       .notAnObject(let file, let line, _), .unknownFields(let file, let line, _),
       .wrongType(let file, let line, _, _, _), .missingField(let file, let line, _),
       .emptyField(let file, let line, _), .noChatTemplate(let file, let line), .template(let file, let line, _),
-      .turnNotFound(let file, let line, _), .nothingTrained(let file, let line, _),
+      .turnNotFound(let file, let line, _), .tooManyTurns(let file, let line, _),
+      .nothingTrained(let file, let line, _),
       .rowTooLong(let file, let line, _, _), .nulByte(let file, let line), .malformedCSV(let file, let line, _),
       .preferencePair(let file, let line), .sameAnswers(let file, let line), .changed(let file, let line):
       "\(file), line \(line)"
@@ -71,7 +74,8 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case .malformedJSON(_, _, let column, let reason): "not valid JSON: \(reason) at column \(column)"
     case .notAnObject(_, _, let found): "the row is \(found), not an object"
     case .unknownFields(_, _, let fields):
-      "the row has \(fields.isEmpty ? "no fields" : "the fields " + fields.map { "'\($0)'" }.joined(separator: ", "))"
+      "the row has \(fields.isEmpty ? "no fields" : "the fields " + fields.prefix(10).map { "'\($0)'" }.joined(separator: ", "))"
+        + (fields.count > 10 ? " and \(fields.count - 10) more" : "")
     case .wrongType(_, _, let field, let expected, let found): "'\(field)' is \(found), not \(expected)"
     case .missingField(_, _, let field): "'\(field)' is missing"
     case .emptyField(_, _, let field): "'\(field)' is empty"
@@ -79,6 +83,7 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case .template(_, _, let error): error.description
     case .turnNotFound(_, _, let turn):
       "the text that the chat template makes does not show where message \(turn) begins and ends"
+    case .tooManyTurns(_, _, let turns): "the chat has \(turns) answers, too many for so long a text"
     case .nothingTrained(_, _, let reason): "no token of the row would be trained: \(reason)"
     case .rowTooLong(_, _, let bytes, let limit): "the row has \(bytes) bytes, the limit is \(limit)"
     case .nulByte: "a byte 0 in the text"
@@ -107,6 +112,7 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
       "use an instruct model, put a chat_template.jinja beside it, or write rows with \"prompt\" and \"completion\""
     case .template(_, _, let error): error.remedy
     case .turnNotFound: "mark the answers in the template with {% generation %}, or train on all tokens"
+    case .tooManyTurns: "write it as several rows, or train on the last answer or all tokens"
     case .nothingTrained: "raise --max-length, or correct or remove the row"
     case .rowTooLong: "write one row per line, and long texts as several rows"
     case .nulByte: "save the file as UTF-8 text"

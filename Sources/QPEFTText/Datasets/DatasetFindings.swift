@@ -42,8 +42,8 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
   public var histogram: [Int]
   /// Upper ends of the histogram's classes: powers of two.
   public var edges: [Int]
-  /// What padding would cost elsewhere.
-  public var padding: Padding
+  /// What padding would cost elsewhere, if it was asked for.
+  public var padding: Padding?
   /// Rows that are the same as an earlier one, token for token.
   public var duplicates: Int
   /// All that is wrong, errors first.
@@ -55,9 +55,9 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
   /// Looks a dataset over.
   ///
   /// - Parameters:
-  ///   - batchSize: rows of a batch, for the share of padding.
+  ///   - batchSize: rows of a batch, to find the share of padding; nil: not wanted.
   ///   - toleratesBadRows: whether rows that were left out are warnings; else errors.
-  public init(_ dataset: TokenizedDataset, batchSize: Int = 8, toleratesBadRows: Bool = false) {
+  public init(_ dataset: TokenizedDataset, batchSize: Int? = nil, toleratesBadRows: Bool = false) {
     report = dataset.report
     edges = (4...30).map { 1 << $0 }.filter { $0 == 16 || $0 / 2 <= dataset.report.longest }
     histogram = Array(repeating: 0, count: edges.count + 1)
@@ -65,7 +65,7 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
       let length = dataset.length(at: index)
       histogram[edges.firstIndex { length < $0 } ?? edges.count] += 1
     }
-    padding = Padding(dataset, batchSize: batchSize)
+    padding = batchSize.map { Padding(dataset, batchSize: min(max($0, 1), max(dataset.count, 1))) }
     duplicates = dataset.notes.repeated.count
     findings = []
     noteRejected(dataset, toleratesBadRows)
@@ -155,21 +155,24 @@ extension DatasetFindings.Padding {
   init(_ dataset: TokenizedDataset, batchSize: Int) {
     self.batchSize = batchSize
     let tokens = Double(dataset.report.tokens)
-    func share(_ area: Int) -> Double { area == 0 ? 0 : 1 - tokens / Double(area) }
-    func area(_ arrangement: BatchSampler.Arrangement) -> Int {
+    func share(_ area: Double) -> Double { area == 0 ? 0 : 1 - tokens / area }
+    func area(_ arrangement: BatchSampler.Arrangement) -> Double {
       var sampler = BatchSampler(
         parts: [RowPart(count: dataset.count)], batchSize: batchSize, arrangement: arrangement
       ) { dataset.length(at: $0) }
       return (0..<sampler.steps(ofEpochs: 1)).reduce(0) { area, step in
-        area + sampler.batches(ofStep: step).reduce(0) { $0 + ($1.map(dataset.length).max() ?? 0) * $1.count }
+        area
+          + sampler.batches(ofStep: step).reduce(0) {
+            $0 + Double($1.map(dataset.length).max() ?? 0) * Double($1.count)
+          }
       }
     }
     shuffled = share(area(.rows))
     byLength = share(area(.byLength))
-    let capacity = dataset.options.maxLength ?? dataset.report.longest
+    let capacity = max(1, dataset.options.maxLength ?? dataset.report.longest)
     let lengths = (0..<dataset.count).map(dataset.length)
     packedRows = BinPacking.bestFitDecreasing(lengths, capacity: capacity).count
     fewestPackedRows = BinPacking.lowerBound(lengths, capacity: capacity)
-    packed = share(packedRows * capacity)
+    packed = share(Double(packedRows) * Double(capacity))
   }
 }

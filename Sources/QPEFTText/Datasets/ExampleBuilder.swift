@@ -92,7 +92,12 @@ struct ExampleBuilder: Sendable {
         // With one turn to find, that of the last answer is all that is looked for.
         let last = messages.lastIndex { $0["role"]?.string == "assistant" }
         let first = options.trainOn == .last ? max(given, last ?? 0) : given
-        let found = try TurnSpans(template: template, messages: messages, context: context).find(given: first)
+        let search = TurnSpans(template: template, messages: messages, context: context)
+        let turns = search.turns(given: first).count
+        guard search.areWithinLimits(turns: turns) else {
+          throw DatasetError.tooManyTurns(file: file, line: line, turns: turns)
+        }
+        let found = try search.find(given: first)
         if let turn = found.missing { throw DatasetError.turnNotFound(file: file, line: line, turn: turn) }
         (text, spans) = (found.text, options.trainOn == .last ? found.spans.suffix(1) : found.spans)
       }

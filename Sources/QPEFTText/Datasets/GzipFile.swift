@@ -62,25 +62,20 @@ enum GzipFile {
   }
 }
 
-/// A temporary file that has no name any more: it is gone when nobody maps it.
+/// A temporary file that has no name from its first byte on: it is gone when nobody maps it, also after the process was killed.
 private final class NamelessFile {
   private let path: String
-  private let template: String
   private let descriptor: Int32
 
   init(for path: String) throws(DatasetError) {
     self.path = path
     var name = Array((NSTemporaryDirectory() + "/qpeft-XXXXXX").utf8CString)
     descriptor = mkstemp(&name)
-    template = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     guard descriptor >= 0 else { throw .cannotInflate(path: path, reason: String(cString: strerror(errno))) }
+    unlink(name)
   }
 
-  deinit {
-    guard descriptor >= 0 else { return }
-    unlink(template)
-    close(descriptor)
-  }
+  deinit { if descriptor >= 0 { close(descriptor) } }
 
   func append(_ bytes: ArraySlice<UInt8>) throws(DatasetError) {
     var rest = bytes
@@ -92,9 +87,13 @@ private final class NamelessFile {
     }
   }
 
+  /// Its contents; they stay mapped when the file is closed.
   func mapped() throws(DatasetError) -> Data {
-    do { return try Data(contentsOf: URL(fileURLWithPath: template), options: .alwaysMapped) } catch {
-      throw .cannotInflate(path: path, reason: error.localizedDescription)
+    let count = Int(lseek(descriptor, 0, SEEK_END))
+    if count == 0 { return Data() }
+    guard count > 0, let place = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), place != MAP_FAILED else {
+      throw .cannotInflate(path: path, reason: String(cString: strerror(errno)))
     }
+    return Data(bytesNoCopy: place, count: count, deallocator: .custom { munmap($0, $1) })
   }
 }

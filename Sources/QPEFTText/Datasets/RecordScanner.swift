@@ -24,7 +24,7 @@ struct RecordScanner {
   mutating func next(in bytes: UnsafeBufferPointer<UInt8>) throws(DatasetError) -> Record? {
     switch format {
     case .jsonLines: nextLine(in: bytes)
-    case .csv: nextCSV(in: bytes)
+    case .csv(let delimiter): nextCSV(in: bytes, delimiter)
     case .jsonArray: try nextElement(in: bytes)
     case .text: nil
     }
@@ -54,15 +54,24 @@ struct RecordScanner {
 
   // MARK: CSV
 
-  /// A record of CSV: it ends with a line end outside of quotes.
-  private mutating func nextCSV(in bytes: UnsafeBufferPointer<UInt8>) -> Record? {
+  /// A record of CSV: it ends with a line end outside of quotes. Quotes are opened at the start of a value alone, so that a
+  /// stray one (5" in a bare value) spoils its own row and no other.
+  private mutating func nextCSV(in bytes: UnsafeBufferPointer<UInt8>, _ delimiter: UInt8) -> Record? {
+    let quote = UInt8(ascii: "\"")
     while position < bytes.count {
       let start = position
       let first = line
       var isQuoted = false
+      var isAtStart = true
       while position < bytes.count {
         let byte = bytes[position]
-        if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
+        if byte == quote, isQuoted {
+          // Two of them are one of the text.
+          if position + 1 < bytes.count, bytes[position + 1] == quote { position += 1 } else { isQuoted = false }
+        } else if byte == quote, isAtStart {
+          isQuoted = true
+        }
+        isAtStart = byte == delimiter && !isQuoted
         if byte == 0x0A {
           line += 1
           if !isQuoted { break }

@@ -24,7 +24,8 @@ struct RowReader: Sendable {
       return
     }
     header = try Self.cells(bytes, record, delimiter, file: file)
-    for (index, name) in header.enumerated() where name.isEmpty || header[..<index].contains(name) {
+    var names: Set<String> = []
+    for (index, name) in header.enumerated() where name.isEmpty || !names.insert(name).inserted {
       let reason = name.isEmpty ? "column \(index + 1) has no name" : "the column '\(name)' comes twice"
       throw .malformedCSV(file: file, line: record.line, reason: reason)
     }

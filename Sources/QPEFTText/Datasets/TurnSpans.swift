@@ -6,10 +6,27 @@ internal import QPEFTJSON
 /// question, thoughts that are dropped from earlier answers, an end token behind the last turn only), so that such a
 /// prefix is none of the whole text. Then the chat is rendered with a stand-in for the answer: what is the same before
 /// and behind the stand-in is around the answer.
+///
+/// Every answer takes two renderings of what is before it, which is why there is a limit to answers and text.
 struct TurnSpans {
+  static let mostTurns = 1000
+  /// Answers times the bytes of all contents.
+  static let mostWork = 1 << 32
+
   let template: ChatTemplate
   let messages: [JSONValue]
   let context: ChatContext
+
+  /// Turns of the assistant from message `given` on.
+  func turns(given: Int) -> [Int] {
+    messages.indices.filter { $0 >= given && messages[$0]["role"]?.string == "assistant" }
+  }
+
+  /// Whether so many turns are looked for.
+  func areWithinLimits(turns: Int) -> Bool {
+    let bytes = messages.reduce(1) { $0 + ($1["content"]?.string?.utf8.count ?? 0) }
+    return turns <= Self.mostTurns && turns <= Self.mostWork / bytes
+  }
 
   /// The whole text, and the UTF-8 ranges of the assistant's turns from message `given` on.
   ///
@@ -20,7 +37,7 @@ struct TurnSpans {
     let bytes = Array(whole.text.utf8)
     var spans: [Range<Int>] = []
     var end = 0
-    for (index, message) in messages.enumerated() where message["role"]?.string == "assistant" && index >= given {
+    for index in turns(given: given) {
       guard let span = span(of: index, in: bytes), span.lowerBound >= end, !span.isEmpty else {
         return (whole.text, spans, index)
       }

@@ -135,6 +135,10 @@ package struct SentencePieceVocabulary: Sendable {
     json += Array("]}".utf8)
   }
 
+  /// Longer pieces are not looked through for halves, which takes a time of the square of the length. SentencePiece makes pieces
+  /// of at most 16 characters.
+  private static let longestMerged = 1024
+
   /// Every way to make a normal piece of two, best scores first: the order in which SentencePiece merges.
   private func merges() -> [(left: String, right: String)] {
     struct Merge {
@@ -145,7 +149,7 @@ package struct SentencePieceVocabulary: Sendable {
     var normal = ByteTable(capacity: pieces.count)
     for (id, piece) in pieces.enumerated() where piece.kind == .normal { normal.insert(piece.text, Int32(id)) }
     var merges: [Merge] = []
-    for (id, piece) in pieces.enumerated() where piece.kind == .normal {
+    for (id, piece) in pieces.enumerated() where piece.kind == .normal && piece.text.utf8.count <= Self.longestMerged {
       var text = piece.text
       text.withUTF8 { bytes in
         for split in bytes.indices.dropFirst() where bytes[split] & 0xC0 != 0x80 {

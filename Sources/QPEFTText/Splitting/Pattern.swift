@@ -35,6 +35,8 @@ struct Pattern: Sendable {
 
   /// The expression as written.
   let source: String
+  /// Scalars of the shortest match.
+  let shortestMatch: Double
   private(set) var program: [Instruction] = []
   private(set) var sets: [ScalarSet] = []
   private(set) var registerCount = 0
@@ -47,6 +49,7 @@ struct Pattern: Sendable {
     self.source = source
     var parser = PatternParser(source)
     let tree = try parser.parse()
+    shortestMatch = tree.shortestMatch
     var alternatives = [tree]
     if case .alternation(let branches) = tree { alternatives = branches }
     if alternatives.count > 64 {
@@ -57,7 +60,7 @@ struct Pattern: Sendable {
       entries.append(Int32(program.count))
       emit(alternative)
       program.append(Instruction(kind: .end))
-      if program.count > Self.longestProgram {
+      if isTooLong {
         throw .unsupportedPattern(pattern: source, reason: "repeats that multiply beyond reason")
       }
       let first = alternative.firstSets
@@ -80,9 +83,12 @@ struct Pattern: Sendable {
 
   /// Published patterns need some hundred instructions.
   private static let longestProgram = 20_000
+  /// Parts written so far: a part that needs no instruction can be repeated without end too.
+  private var emitted = 0
 
   private mutating func emit(_ node: PatternNode) {
-    if program.count > Self.longestProgram { return }
+    emitted += 1
+    if isTooLong { return }
     switch node {
     case .empty: break
     case .set(let set): program.append(Instruction(kind: .set, a: index(of: set)))
@@ -96,6 +102,8 @@ struct Pattern: Sendable {
     case .anchor(let anchor): program.append(Instruction(kind: .anchor, a: anchor.rawValue))
     }
   }
+
+  private var isTooLong: Bool { max(program.count, emitted) > Self.longestProgram }
 
   private mutating func emitNested(_ body: PatternNode, _ instruction: Instruction) {
     let place = program.count
@@ -133,7 +141,7 @@ struct Pattern: Sendable {
       emitNested(.loop(body, least: least, most: most, .greedy), Instruction(kind: .atomic))
       return
     }
-    for _ in 0..<least { emit(body) }
+    for _ in 0..<least where !isTooLong { emit(body) }
     func split(to target: Int) -> Instruction {
       let inside = Int32(program.count + 1)
       return greed == .lazy
@@ -154,7 +162,7 @@ struct Pattern: Sendable {
       if greed == .lazy { program[top].a = Int32(program.count) } else { program[top].b = Int32(program.count) }
     } else {
       var splits: [Int] = []
-      for _ in least..<most {
+      for _ in least..<most where !isTooLong {
         splits.append(program.count)
         program.append(split(to: 0))
         emit(body)

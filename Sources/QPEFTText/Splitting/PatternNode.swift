@@ -26,6 +26,18 @@ indirect enum PatternNode {
     }
   }
 
+  /// Scalars of the shortest match.
+  var shortestMatch: Double {
+    switch self {
+    case .empty, .lookAhead, .lookBehind, .anchor: 0
+    case .set: 1
+    case .sequence(let parts): parts.reduce(0) { $0 + $1.shortestMatch }
+    case .alternation(let parts): parts.map(\.shortestMatch).min() ?? 0
+    case .loop(let body, let least, _, _): Double(least) * body.shortestMatch
+    case .atomic(let body): body.shortestMatch
+    }
+  }
+
   /// The sets of which a match must begin with one; nil where that cannot be said.
   var firstSets: [ScalarSet]? {
     switch self {

@@ -29,6 +29,9 @@ struct CharacterMap: Sendable {
     self.init(Array(data))
   }
 
+  /// Bytes of the longest text that something is replaced by.
+  var longestReplacement: Int { texts.split(separator: 0).lazy.map(\.count).max() ?? 0 }
+
   /// What a part of a text is replaced by; as the library does it, that of the shortest entry that the part begins with.
   private func replacement(of part: Slice<UnsafeBufferPointer<UInt8>>) -> ArraySlice<UInt8>? {
     var place = Self.offset(of: units[0])

@@ -29,7 +29,7 @@ extension TokenizerReader {
     guard let vocabulary = model["vocab"]?.object else { throw malformed("'model.vocab'", "is not an object") }
     texts = TokenTexts(capacity: vocabulary.members.count + 64)
     for (token, value) in vocabulary.members {
-      guard let id = value.integer, id >= 0, id < 1 << 24 else {
+      guard let id = value.integer, id >= 0, id < idLimit else {
         throw malformed("'model.vocab'", "gives '\(token)' no valid id")
       }
       texts.set(Int32(id), token)

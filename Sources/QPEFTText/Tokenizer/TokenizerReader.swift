@@ -31,7 +31,7 @@ extension Tokenizer {
   ///
   /// - Parameter file: the name to use in errors.
   public init(json: JSONValue, file: String = "tokenizer.json") throws(TokenizerError) {
-    let reader = TokenizerReader(file: file)
+    var reader = TokenizerReader(file: file)
     self = try reader.tokenizer(json)
   }
 }
@@ -63,13 +63,18 @@ enum TextFile {
 /// Builds a ``Tokenizer`` from its file.
 struct TokenizerReader {
   let file: String
+  /// Ids are below this: tables are as long as the largest id, so a file of two tokens may not name the sixteen-millionth.
+  private(set) var idLimit = 0
 
   func malformed(_ part: String, _ reason: String) -> TokenizerError {
     .malformed(file: file, part: part, reason: reason)
   }
 
-  func tokenizer(_ json: JSONValue) throws(TokenizerError) -> Tokenizer {
+  mutating func tokenizer(_ json: JSONValue) throws(TokenizerError) -> Tokenizer {
     guard let model = json["model"] else { throw malformed("'model'", "is missing") }
+    // Vocabularies have gaps: reserved ids, tokens taken out.
+    let entries = (model["vocab"]?.object?.count ?? 0) + (json["added_tokens"]?.array?.count ?? 0)
+    idLimit = min(4 * (entries + (model["vocab"]?.array?.count ?? 0)) + (1 << 16), 1 << 24)
     var patterns: [Pattern] = []
     var steps: [PreTokenizer] = []
     var isByteLevel = false
@@ -79,11 +84,17 @@ struct TokenizerReader {
 
     var result = Tokenizer(model: tokenModel, tokens: texts)
     result.normalizer = try json["normalizer"].map(normalizer) ?? .none
+    guard result.normalizer.growth <= Normalizer.mostGrowth else {
+      throw malformed("'normalizer'", "makes texts more than \(Int(Normalizer.mostGrowth)) times as long")
+    }
     result.preTokenizers = steps
     result.patterns = patterns
     try addTokens(json["added_tokens"]?.array ?? [], to: &result)
     if let value = json["post_processor"] { try postProcessor(value, &result) }
     if let value = json["decoder"] { result.decoders = try decoder(value) }
+    guard (result.decoders ?? []).reduce(1, { $0 * $1.growth }) <= Normalizer.mostGrowth else {
+      throw malformed("'decoder'", "makes texts more than \(Int(Normalizer.mostGrowth)) times as long")
+    }
     return result
   }
 
@@ -91,8 +102,8 @@ struct TokenizerReader {
     var added: [AddedToken] = []
     defer { result.addedTokens = added }
     for value in values {
-      guard let content = value["content"]?.string, let fileID = value["id"]?.integer, fileID >= 0, fileID < 1 << 24
-      else { throw malformed("'added_tokens'", "holds an entry without content or id") }
+      guard let content = value["content"]?.string, let fileID = value["id"]?.integer, fileID >= 0, fileID < idLimit
+      else { throw malformed("'added_tokens'", "holds an entry without content or possible id") }
       if content.isEmpty { continue }
       let token = AddedToken(
         id: result.tokens.id(of: content) ?? Int32(fileID), content: content,

@@ -10,6 +10,12 @@ internal import QPEFTText
 package enum FuzzTarget: String, CaseIterable {
   case safetensors, index, gguf, tokenizer, vocabulary, config, adapter, template, rows, csv, json
 
+  /// Whether an error is of the readers' own kinds, which name the thing and a remedy.
+  package static func isOwn(_ error: any Error) -> Bool {
+    let type = String(reflecting: type(of: error))
+    return type.hasPrefix("QPEFT") || type.hasPrefix("FuzzTargets.")
+  }
+
   /// Reads the bytes as a file of this kind.
   package func run(_ bytes: [UInt8], in files: ScratchFiles) throws {
     switch self {

@@ -12,7 +12,8 @@ package struct GGUFVocabulary {
   package private(set) var metadata: [(key: String, value: GGUFWriter.Value)] = []
   private var tokens: [String?]
   private var kinds: [Kind]
-  private var ids: [String: Int] = [:]
+  /// By bytes: texts that Unicode takes for the same are different tokens.
+  private var ids: [[UInt8]: Int] = [:]
 
   /// Reads `tokenizer.json`, `tokenizer_config.json`, `generation_config.json` and `config.json` of a model whose embedding
   /// has `size` rows; those that no token has become unused ones.
@@ -47,8 +48,10 @@ package struct GGUFVocabulary {
     }
     tokens[id] = token
     kinds[id] = kind
-    ids[token] = id
+    ids[Array(token.utf8)] = id
   }
+
+  private func id(of token: String) -> Int? { ids[Array(token.utf8)] }
 
   /// Merges as `left right`; newer files have pairs.
   private static func merges(_ model: JSONValue) throws(GGUFExportError) -> [(left: String, right: String)] {
@@ -102,14 +105,14 @@ package struct GGUFVocabulary {
     }
     var scores = [Float](repeating: -Float(merges.count + 1), count: tokens.count)
     for (rank, merge) in merges.enumerated().reversed() {
-      if let id = ids[merge.left + merge.right] { scores[id] = -Float(rank) }
+      if let id = id(of: merge.left + merge.right) { scores[id] = -Float(rank) }
     }
     for (id, token) in tokens.enumerated() {
       guard let token else { continue }
       if token.utf8.count == 6, token.hasPrefix("<0x"), token.hasSuffix(">"), kinds[id] == .normal { kinds[id] = .byte }
       if kinds[id] != .normal { scores[id] = 0 }
     }
-    if let unknown = tokenizer["model"]?["unk_token"]?.string.flatMap({ ids[$0] }) { kinds[unknown] = .unknown }
+    if let unknown = tokenizer["model"]?["unk_token"]?.string.flatMap({ id(of: $0) }) { kinds[unknown] = .unknown }
     addTokens(model: "llama", pre: "default")
     metadata.append(("tokenizer.ggml.scores", .floats(scores)))
     metadata.append(("tokenizer.ggml.token_type", .integers(kinds.map(\.rawValue))))
@@ -121,7 +124,7 @@ package struct GGUFVocabulary {
   ) {
     func named(_ role: String) -> Int? {
       let value = settings["\(role)_token"]
-      return (value?.string ?? value?["content"]?.string).flatMap { ids[$0] }
+      return (value?.string ?? value?["content"]?.string).flatMap { id(of: $0) }
     }
     func listed(_ role: String) -> [Int] {
       let value = generation["\(role)_token_id"] ?? config["\(role)_token_id"]

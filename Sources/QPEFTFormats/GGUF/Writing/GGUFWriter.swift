@@ -42,7 +42,8 @@ package final class GGUFWriter {
   /// Bytes of the whole file.
   package let byteCount: Int
 
-  /// Plans a file at `path`, after seeing that the disk has room for it. Names are distinct.
+  /// Plans a file at `path`, after seeing that the disk has room for it.
+  /// - Precondition: names are distinct.
   package init(path: String, metadata: [(key: String, value: Value)], tensors: [Plan]) throws(FileError) {
     var header = Bytes()
     header.append("GGUF".utf8)
@@ -60,7 +61,8 @@ package final class GGUFWriter {
       for extent in tensor.shape.reversed() { header.append(UInt64(extent)) }
       header.append(tensor.type.rawValue)
       header.append(UInt64(offset))
-      starts[tensor.name] = offset
+      let other = starts.updateValue(offset, forKey: tensor.name)
+      precondition(other == nil, "\(tensor.name) was planned twice")
       offset += Self.aligned(tensor.byteCount)
     }
     let dataStart = Self.aligned(header.bytes.count)
@@ -71,9 +73,9 @@ package final class GGUFWriter {
     }
     file = try OutputFile(path: path)
     for (name, start) in starts { starts[name] = dataStart + start }
-    try Self.write(header.bytes, to: file, at: 0)
+    try file.write(header.bytes)
     // The padding of the last tensor belongs to the file.
-    if offset > 0 { try Self.write([0], to: file, at: byteCount - 1) }
+    if offset > 0 { try file.write([0], at: byteCount - 1) }
   }
 
   /// Writes bytes of a tensor, from the offset `offset` inside of it. Traps for a tensor that was not planned.
@@ -86,13 +88,6 @@ package final class GGUFWriter {
   package func finish() throws(FileError) { try file.finish() }
 
   private static func aligned(_ count: Int) -> Int { (count + alignment - 1) / alignment * alignment }
-
-  private static func write(_ bytes: [UInt8], to file: OutputFile, at offset: Int) throws(FileError) {
-    let result = bytes.withUnsafeBytes { bytes in
-      Result { () throws(FileError) in try file.write(bytes, at: offset) }
-    }
-    try result.get()
-  }
 }
 
 /// Bytes of a header.
