@@ -155,7 +155,7 @@ import Testing
       #expect(try TokenizedDataset(contentsOf: path, chat).count == 6, "two members")
 
       let bomb = "\(directory)/bomb.jsonl"
-      FileManager.default.createFile(atPath: bomb, contents: nil)
+      _ = FileManager.default.createFile(atPath: bomb, contents: nil)
       #expect(truncate(bomb, 70_000_000) == 0)
       try Self.gzip(bomb)
       #expect(throws: DatasetError.inflatesTooFar(path: bomb + ".gz", limit: 1 << 26)) {
