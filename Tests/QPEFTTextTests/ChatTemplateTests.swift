@@ -92,6 +92,9 @@ import Testing
       "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
       "{{ 'a' * 9223372036854775807 }}", "{{ 'a'.expandtabs(100000) }}", "{{ '%999999d' % 1 }}",
       "{{ '{:999999999999}'.format(1) }}", "{{ 'a' | truncate(1, true, '...') }}",
+      "{{ ('a' * 9999999) | replace('a', 'b' * 99) }}", "{{ ('a' * 9999999).replace('', 'bcdefghi') }}",
+      "{{ ([''] * 999) | join('a' * 99999) }}", "{{ ('a' * 99999).join([''] * 999) }}",
+      "{{ ('\\n' * 99999) | indent(1000) }}", "{{ 'a'.center(999999, 'b' * 9999999) }}", "{{ 'a'.ljust(9, 'bc') }}",
     ])
   func growing(source: String) throws {
     let template = try ChatTemplate(source)

@@ -267,29 +267,6 @@ extension TemplateRenderer {
     }
   }
 
-  /// Bytes of a text or a list, which no chat needs more of: a template may double them in a loop.
-  private static let largest = 1 << 26
-
-  private func checkSize(_ left: Int, _ right: Int, _ place: TemplatePlace) throws(TemplateError) {
-    if left + right > Self.largest { throw failure("a value that grows beyond all reason", place) }
-  }
-
-  /// A text or list several times over, as long as it stays within reason.
-  private func repeated(
-    _ value: TemplateValue, _ count: Int, _ place: TemplatePlace
-  ) throws(TemplateError) -> TemplateValue {
-    let count = max(count, 0)
-    let (size, overflows) = value.size.multipliedReportingOverflow(by: count)
-    guard !overflows, size <= Self.largest, count <= Self.largest else {
-      throw failure("\(value.kind) repeated beyond all reason", place)
-    }
-    switch value {
-    case .list(let items): return .list((0..<count).flatMap { _ in items })
-    case .tuple(let items): return .tuple((0..<count).flatMap { _ in items })
-    default: return value.withText(String(repeating: value.text, count: count))
-    }
-  }
-
   private func whole(_ sign: String, _ a: Int, _ b: Int, _ place: TemplatePlace) throws(TemplateError) -> Int? {
     let tooLarge = failure("a number that is too large", place)
     switch sign {

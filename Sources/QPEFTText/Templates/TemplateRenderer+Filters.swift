@@ -30,16 +30,15 @@ extension TemplateRenderer {
     case "replace":
       let old = try required(arguments, 0, "old", name, place).text
       let new = try required(arguments, 1, "new", name, place).text
-      let most = arguments(2, "count")?.integer ?? -1
-      return .string(Text.replace(value.text, old, new, most: most < 0 ? .max : most))
+      return .string(try replaced(value.text, old, new, count: arguments(2, "count")?.integer ?? -1, place))
     case "indent":
       guard value.string != nil else { throw failure("'indent' of \(value.kind)", place) }
       let width = arguments(0, "width") ?? .integer(4)
       let prefix = width.string ?? String(repeating: " ", count: min(max(width.integer ?? 4, 0), 1 << 16))
       return value.withText(
-        Text.indent(
+        try indented(
           value.text, prefix, first: arguments(1, "first")?.isTrue ?? false,
-          blank: arguments(2, "blank")?.isTrue ?? false))
+          blank: arguments(2, "blank")?.isTrue ?? false, place))
     case "escape", "e": return .markup(value.escaped)
     case "forceescape": return .markup(Text.escapeHTML(value.text))
     case "safe": return .markup(value.text)

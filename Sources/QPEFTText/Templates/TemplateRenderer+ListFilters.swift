@@ -54,7 +54,7 @@ extension TemplateRenderer {
     case "join":
       var parts = items
       if let path = arguments(1, "attribute"), !path.isNone { parts = try items.attributes(path, self, place) }
-      return .string(parts.map(\.text).joined(separator: arguments(0, "d")?.text ?? ""))
+      return .string(try joined(parts, by: arguments(0, "d")?.text ?? "", place))
     case "sort":
       return .list(
         try sorted(

@@ -189,8 +189,8 @@ extension TemplateRenderer {
       let missing = [TemplateValue.string(""), .string("")]
       return .tuple(name == "partition" ? [.string(text)] + missing : missing + [.string(text)])
     case "replace":
-      let most = arguments(2, "count")?.integer ?? -1
-      return .string(Text.replace(text, try argument(0, "old"), try argument(1, "new"), most: most < 0 ? .max : most))
+      let count = arguments(2, "count")?.integer ?? -1
+      return .string(try replaced(text, try argument(0, "old"), try argument(1, "new"), count: count, place))
     case "find", "rfind": return .integer(try position(last: name == "rfind") ?? -1)
     case "index", "rindex":
       guard let found = try position(last: name == "rindex") else { throw failure("the substring is not there", place) }
@@ -202,7 +202,7 @@ extension TemplateRenderer {
     case "join":
       let items = try elements(of: try required(arguments, 0, "iterable", name, place), place)
       guard items.allSatisfy({ $0.string != nil }) else { throw failure("'join' asks for strings", place) }
-      return .string(items.map(\.text).joined(separator: text))
+      return .string(try joined(items, by: text, place))
     case "format": return .string(try format(text, arguments, place))
     case "format_map":
       guard case .dictionary(let items) = try required(arguments, 0, "mapping", name, place) else {
@@ -219,13 +219,12 @@ extension TemplateRenderer {
       let isName = Text.all(text) { $0 == "_" || $0.properties.isXIDContinue }
       return .bool(isName && text.unicodeScalars.first.map { $0 == "_" || $0.properties.isXIDStart } ?? false)
     case "center":
-      return .string(
-        Text.center(
-          text, try required(arguments, 0, "width", name, place).integer ?? 0, arguments(1, "fillchar")?.string ?? " "))
+      let width = try required(arguments, 0, "width", name, place).integer ?? 0
+      return .string(Text.center(text, width, try filler(arguments(1, "fillchar"), place)))
     case "isascii": return .bool(text.utf8.allSatisfy { $0 < 0x80 })
     case "zfill", "ljust", "rjust":
       let width = try required(arguments, 0, "width", name, place).integer ?? 0
-      let fill = name == "zfill" ? "0" : arguments(1, "fillchar")?.string ?? " "
+      let fill = name == "zfill" ? "0" : try filler(arguments(1, "fillchar"), place)
       let padding = String(repeating: fill, count: max(0, min(width, 1 << 20) - text.unicodeScalars.count))
       if name == "ljust" { return .string(text + padding) }
       if name == "zfill", text.hasPrefix("-") || text.hasPrefix("+") {

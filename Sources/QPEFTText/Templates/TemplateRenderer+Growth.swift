@@ -1,0 +1,65 @@
+/// Values that may become much larger than what they are made of, and the bound of them all.
+extension TemplateRenderer {
+  /// Bytes of a text or a list, which no chat needs more of: a template may double them in a loop.
+  private static let largest = 1 << 26
+
+  func checkSize(_ left: Int, _ right: Int, _ place: TemplatePlace) throws(TemplateError) {
+    if left + right > Self.largest { throw failure("a value that grows beyond all reason", place) }
+  }
+
+  /// A text or list several times over, as long as it stays within reason.
+  func repeated(
+    _ value: TemplateValue, _ count: Int, _ place: TemplatePlace
+  ) throws(TemplateError) -> TemplateValue {
+    let count = max(count, 0)
+    let (size, overflows) = value.size.multipliedReportingOverflow(by: count)
+    guard !overflows, size <= Self.largest, count <= Self.largest else {
+      throw failure("\(value.kind) repeated beyond all reason", place)
+    }
+    switch value {
+    case .list(let items): return .list((0..<count).flatMap { _ in items })
+    case .tuple(let items): return .tuple((0..<count).flatMap { _ in items })
+    default: return value.withText(String(repeating: value.text, count: count))
+    }
+  }
+
+  /// A text with `new` for `old`, at most `count` times if that is not negative.
+  func replaced(
+    _ text: String, _ old: String, _ new: String, count: Int, _ place: TemplatePlace
+  ) throws(TemplateError) -> String {
+    let most = count < 0 ? Int.max : count
+    let places = old.isEmpty ? text.utf8.count + 1 : text.utf8.count / old.utf8.count
+    let (growth, overflows) = min(most, places).multipliedReportingOverflow(by: new.utf8.count)
+    try checkSize(text.utf8.count, overflows ? Self.largest + 1 : growth, place)
+    return Text.replace(text, old, new, most: most)
+  }
+
+  /// The texts of values, one behind the other.
+  func joined(_ items: [TemplateValue], by separator: String, _ place: TemplatePlace) throws(TemplateError) -> String {
+    var result = ""
+    for (index, item) in items.enumerated() {
+      let text = item.text
+      try checkSize(result.utf8.count, text.utf8.count + separator.utf8.count, place)
+      result += index > 0 ? separator + text : text
+    }
+    return result
+  }
+
+  /// What fills a text up to a width: one character, as in Python.
+  func filler(_ value: TemplateValue?, _ place: TemplatePlace) throws(TemplateError) -> String {
+    guard let value else { return " " }
+    guard let text = value.string, text.unicodeScalars.count == 1 else {
+      throw failure("a fill character that is not one character", place)
+    }
+    return text
+  }
+
+  /// A text with something before its lines.
+  func indented(
+    _ text: String, _ prefix: String, first: Bool, blank: Bool, _ place: TemplatePlace
+  ) throws(TemplateError) -> String {
+    let lines = 1 + text.utf8.count { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+    try checkSize(text.utf8.count, lines * prefix.utf8.count, place)
+    return Text.indent(text, prefix, first: first, blank: blank)
+  }
+}
