@@ -1,20 +1,15 @@
 /// A tree of byte strings with a number at the end of each, walked byte by byte. Its edges lie in one flat hash table.
 struct ByteTrie: Sendable {
   /// For each edge the node it leaves and its byte, and the node it leads to.
-  private var edges: [UInt64]
+  private var edges: FlatKeys
   private var targets: [Int32]
-  private var mask: Int
   private var edgeCount = 0
   /// For each node the number of the string that ends there, or -1. Node 0 is the root.
   private var values: [Int32] = [-1]
-  private static let empty = UInt64.max
 
   init(capacity: Int = 16) {
-    var size = 16
-    while size < capacity * 2 { size *= 2 }
-    edges = Array(repeating: Self.empty, count: size)
-    targets = Array(repeating: -1, count: size)
-    mask = size - 1
+    edges = FlatKeys(capacity: capacity)
+    targets = Array(repeating: -1, count: edges.count)
   }
 
   /// The number of the string that ends at a node, or -1.
@@ -23,7 +18,7 @@ struct ByteTrie: Sendable {
 
   /// The node that a byte leads to, or -1.
   @inline(__always)
-  func child(of node: Int, _ byte: UInt8) -> Int { Int(targets[slot(of: Self.edge(node, byte))]) }
+  func child(of node: Int, _ byte: UInt8) -> Int { Int(targets[edges.slot(of: Self.edge(node, byte))]) }
 
   /// The node that a string leads to, or -1.
   func node(of key: some Sequence<UInt8>) -> Int {
@@ -47,7 +42,7 @@ struct ByteTrie: Sendable {
 
   private mutating func addChild(of node: Int, _ byte: UInt8) -> Int {
     if (edgeCount + 1) * 2 > edges.count { grow() }
-    let slot = slot(of: Self.edge(node, byte))
+    let slot = edges.slot(of: Self.edge(node, byte))
     edges[slot] = Self.edge(node, byte)
     targets[slot] = Int32(values.count)
     edgeCount += 1
@@ -58,22 +53,14 @@ struct ByteTrie: Sendable {
   @inline(__always)
   private static func edge(_ node: Int, _ byte: UInt8) -> UInt64 { UInt64(node) << 8 | UInt64(byte) }
 
-  @inline(__always)
-  private func slot(of edge: UInt64) -> Int {
-    var hash = edge &* 0x9E37_79B9_7F4A_7C15
-    hash ^= hash >> 32
-    var slot = Int(truncatingIfNeeded: hash) & mask
-    while edges[slot] != edge, edges[slot] != Self.empty { slot = (slot + 1) & mask }
-    return slot
-  }
-
   private mutating func grow() {
     var larger = ByteTrie(capacity: edges.count)
-    for (edge, target) in zip(edges, targets) where edge != Self.empty {
-      let slot = larger.slot(of: edge)
+    for (index, target) in targets.enumerated() where edges[index] != FlatKeys.empty {
+      let edge = edges[index]
+      let slot = larger.edges.slot(of: edge)
       larger.edges[slot] = edge
       larger.targets[slot] = target
     }
-    (edges, targets, mask) = (larger.edges, larger.targets, larger.mask)
+    (edges, targets) = (larger.edges, larger.targets)
   }
 }
