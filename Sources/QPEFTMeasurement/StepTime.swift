@@ -4,16 +4,19 @@ public import QPEFTKernels
 /// How long work takes on this machine. Every kind of call that the work consists of is measured for a moment on operands of its
 /// shape; what is large is measured in part. Reading from a disk is not in it.
 public enum StepTime {
-  /// Seconds of `work`; measuring takes up to two. Nil where the system has not the memory to measure with.
+  /// Seconds of `work`; measuring takes up to four. Nil where the system has not the memory to measure with.
   public static func seconds(_ work: StepWork) -> Double? {
     guard hasMemory else { return nil }
     var kinds: [Kind: [(call: KernelCall, count: Int)]] = [:]
     for (call, count) in work.calls { kinds[Kind(call), default: []].append((call, count)) }
-    let calls = kinds.values.reduce(0.0) { sum, calls in
-      guard let largest = calls.max(by: { $0.call.operations < $1.call.operations })?.call else { return sum }
-      let operations = calls.reduce(0) { $0 + $1.call.operations * Double($1.count) }
-      return sum + operations / rate(largest)
+    let parts = kinds.values.compactMap { calls -> (largest: KernelCall, operations: Double)? in
+      guard let largest = calls.max(by: { $0.call.operations < $1.call.operations })?.call else { return nil }
+      return (largest, calls.reduce(0) { $0 + $1.call.operations * Double($1.count) })
     }
+    // Everything twice, one after the other: what disturbs a kind for a moment would count for all of its calls.
+    var rates = parts.map { rate($0.largest) }
+    for (index, part) in parts.enumerated() { rates[index] = max(rates[index], rate(part.largest)) }
+    let calls = zip(parts, rates).reduce(0.0) { $0 + $1.0.operations / $1.1 }
     let bandwidth = MemoryBandwidth.measure(megabytes: 96, seconds: 0.02).update * 1e9
     return calls + passes * Double(work.tensorBytes) / bandwidth
   }
