@@ -6,11 +6,7 @@ struct Cache: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Print how fast epochs are without and with --cache-activations.")
 
-  @Option(help: "The command to measure.")
-  var qpeft = ".build/release/qpeft"
-
-  @Option(help: "Directory of the model.")
-  var model: String
+  @OptionGroup var measured: Measured
 
   @Option(help: "Last blocks that are trained.")
   var layers = 4
@@ -23,7 +19,7 @@ struct Cache: ParsableCommand {
 
   func run() throws {
     let workshop = try Workshop()
-    let launch = Launch(qpeft: qpeft)
+    let launch = measured.launch
     let data = try workshop.rows(letters: Array(repeating: 8 * length, count: rows))
     print("| cache | first epoch, s/step | second epoch, s/step | bytes on disk | adapter |")
     print("|---|---:|---:|---:|---|")
@@ -31,7 +27,8 @@ struct Cache: ParsableCommand {
     for type in ["none", "f32", "bf16"] {
       let (output, directory) = (workshop.path + "/" + type, workshop.path + "/cache-" + type)
       var arguments = [
-        "train", "--model", model, "--data", data, "--max-length", "\(length)", "--output", output, "--epochs", "2",
+        "train", "--model", measured.model, "--data", data, "--max-length", "\(length)", "--output", output, "--epochs",
+        "2",
         "--layers", "\(layers)", "--save-steps", "0",
       ]
       if type != "none" { arguments += ["--cache-activations", directory, "--cache-dtype", type] }

@@ -7,11 +7,7 @@ struct Flat: ParsableCommand {
     abstract: "Train on rows whose lengths are drawn at random, and print the growth of memory after the tenth step.",
     discussion: "The longest row comes first, so what grows later is not a longer row's memory.")
 
-  @Option(help: "The command to measure.")
-  var qpeft = ".build/release/qpeft"
-
-  @Option(help: "Directory of the model.")
-  var model: String
+  @OptionGroup var measured: Measured
 
   @Option(help: "Optimizer steps, one row each.")
   var steps = 300
@@ -32,9 +28,9 @@ struct Flat: ParsableCommand {
     let letters = bytes.bindMemory(to: UInt64.self).map { 2 * (16 + Int($0 % UInt64(longest - 15))) }
     let data = try workshop.rows(letters: [8 * longest] + letters.dropFirst())
     let output = workshop.path + "/adapter"
-    try Launch(qpeft: qpeft)(
+    try measured.launch(
       [
-        "train", "--model", model, "--data", data, "--max-length", "\(longest)", "--output", output, "--steps",
+        "train", "--model", measured.model, "--data", data, "--max-length", "\(longest)", "--output", output, "--steps",
         "\(steps)", "--save-steps", "0", "--no-shuffle",
       ] + options.split(separator: " ").map(String.init))
     let found = try Step.all(in: output)

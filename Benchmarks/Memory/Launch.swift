@@ -1,6 +1,17 @@
 internal import ArgumentParser
 internal import Foundation
 
+/// What every measurement asks for.
+struct Measured: ParsableArguments {
+  @Option(help: "The command to measure.")
+  var qpeft = ".build/release/qpeft"
+
+  @Option(help: "Directory of the model.")
+  var model: String
+
+  var launch: Launch { Launch(qpeft: qpeft) }
+}
+
 /// The command that is measured, always in a process of its own.
 struct Launch {
   let qpeft: String

@@ -8,11 +8,7 @@ struct Measure: ParsableCommand {
     abstract: "Print planned and measured resident peaks, and seconds of a step, as a table.",
     discussion: "The peak is the system's account of the process (VmHWM on Linux) after the last step.")
 
-  @Option(help: "The command to measure.")
-  var qpeft = ".build/release/qpeft"
-
-  @Option(help: "Directory of the model.")
-  var model: String
+  @OptionGroup var measured: Measured
 
   @Option(parsing: .upToNextOption, help: "Tokens of a row.")
   var lengths = [512, 2048]
@@ -75,19 +71,20 @@ struct Measure: ParsableCommand {
   }
 
   private func measure(_ length: Int, _ policy: String) throws -> Finding {
-    let launch = Launch(qpeft: qpeft)
+    let launch = measured.launch
     let workshop = try Workshop()
     // More text than tokens; rows are cut to their length.
     let data = try workshop.rows(letters: Array(repeating: 8 * length, count: max(2, steps)))
     let output = workshop.path + "/adapter"
     let train =
       [
-        "train", "--model", model, "--data", data, "--max-length", "\(length)", "--checkpointing", policy, "--output",
+        "train", "--model", measured.model, "--data", data, "--max-length", "\(length)", "--checkpointing", policy,
+        "--output",
         output, "--steps", "\(steps)", "--save-steps", "0",
       ] + options.split(separator: " ").map(String.init)
     let plan = try JSONDecoder().decode(Plan.self, from: launch(train + ["--dry-run", "--json"]))
     var finding = Finding(
-      model: URL(fileURLWithPath: model).lastPathComponent, tokens: length, policy: policy, options: options,
+      model: URL(fileURLWithPath: measured.model).lastPathComponent, tokens: length, policy: policy, options: options,
       weights: plan.resident_weights, tensors: plan.tensors, other: plan.process + plan.data, planned: plan.resident,
       planned_seconds: plan.seconds_per_step)
     if !planOnly {

@@ -94,15 +94,12 @@ public final class ActivationFile {
     peakByteCount = max(peakByteCount, end)
     guard descriptor >= 0, !tensor.isPhantom else { return place }
     tensor.withElements { elements in
-      var rest = UnsafeRawBufferPointer(elements)
-      var offset = place.offset
-      while !rest.isEmpty {
-        let written = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset))
-        if written < 0, errno == EINTR { continue }
-        guard written > 0 else { return fail("write") }
-        rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-        offset += written
+      let bytes = UnsafeRawBufferPointer(elements)
+      let isWhole = Self.inParts(bytes.count) { part in
+        pwrite(
+          descriptor, bytes.baseAddress.map { $0 + part.lowerBound }, part.count, off_t(place.offset + part.lowerBound))
       }
+      if !isWhole { fail("write") }
     }
     return place
   }
@@ -113,24 +110,33 @@ public final class ActivationFile {
     var tensor = Tensor(uninitialized: place.shape)
     guard descriptor >= 0 else { return tensor }
     tensor.withMutableElements { elements in
-      var rest = UnsafeMutableRawBufferPointer(elements)
-      var offset = place.offset
-      while !rest.isEmpty {
-        let count = pread(descriptor, rest.baseAddress, rest.count, off_t(offset))
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else {
-          elements.update(repeating: 0)
-          return fail("read")
-        }
-        rest = UnsafeMutableRawBufferPointer(rebasing: rest[count...])
-        offset += count
+      let bytes = UnsafeMutableRawBufferPointer(elements)
+      let isWhole = Self.inParts(bytes.count) { part in
+        pread(
+          descriptor, bytes.baseAddress.map { $0 + part.lowerBound }, part.count, off_t(place.offset + part.lowerBound))
       }
+      guard !isWhole else { return }
+      elements.update(repeating: 0)
+      fail("read")
     }
     #if !canImport(Darwin)
       let ahead = min(place.offset, tensor.byteCount)
       posix_fadvise(descriptor, off_t(place.offset - ahead), off_t(ahead), POSIX_FADV_WILLNEED)
     #endif
     return tensor
+  }
+
+  /// Calls `body` with what is left of `count` bytes until it has done them all; false where it fails or does nothing.
+  private static func inParts(_ count: Int, _ body: (Range<Int>) -> Int) -> Bool {
+    var done = 0
+    while done < count {
+      let step = body(done..<count)
+      if step < 0, errno == EINTR { continue }
+      if step == 0 { errno = EIO }  // the file ended early
+      guard step > 0 else { return false }
+      done += step
+    }
+    return true
   }
 
   private func fail(_ action: String) {

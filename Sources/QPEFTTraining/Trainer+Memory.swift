@@ -29,7 +29,7 @@ extension Trainer {
     let search = LayoutSearch(
       policy: options.checkpointing, blockCount: model.shape.blockCount,
       rows: fixed.map { [$0.rows] } ?? Self.halvings(of: min(options.batchSize, rows.count)),
-      logits: fixed.map { [$0.logitsByteCount] } ?? [24 << 20, 8 << 20, 3 << 20],
+      logits: fixed.map { [$0.logitsByteCount] } ?? [Tape.standardLogitsByteCount, 8 << 20, 3 << 20],
       fits: { $0.resident <= budget ?? .max }, plan: plan)
     var found = isPrepared ? plan(layout) : try search.run()
     found.budget = budget

@@ -23,7 +23,24 @@ def mean_loss(logits, ids):
     return float((sums - logits[np.arange(len(ids) - 1), ids[1:]]).mean())
 
 
-class Transformers:
+class Peer:
+    """A model with logits [n, vocabulary] of n tokens."""
+
+    def loss(self, ids):
+        return mean_loss(self.logits(ids), ids)
+
+    def go_on(self, ids, count, ends):
+        ids = list(ids)
+        start = len(ids)
+        for _ in range(count):
+            token = int(self.logits(ids)[-1].argmax())
+            if token in ends:
+                break
+            ids.append(token)
+        return ids[start:]
+
+
+class Transformers(Peer):
     """transformers, with bitsandbytes where the directory is quantized, with peft where there is an adapter; float32."""
 
     def __init__(self, directory, adapter=None):
@@ -43,21 +60,8 @@ class Transformers:
         with torch.no_grad():
             return self.model(input_ids=torch.tensor([ids])).logits[0].float().numpy()
 
-    def loss(self, ids):
-        return mean_loss(self.logits(ids), ids)
 
-    def go_on(self, ids, count, ends):
-        ids = list(ids)
-        start = len(ids)
-        for _ in range(count):
-            token = int(self.logits(ids)[-1].argmax())
-            if token in ends:
-                break
-            ids.append(token)
-        return ids[start:]
-
-
-class LlamaCpp:
+class LlamaCpp(Peer):
     """llama.cpp through llama-cpp-python, with a GGUF adapter where there is one."""
 
     def __init__(self, path, adapter=None, vocabulary_only=False):
@@ -77,21 +81,8 @@ class LlamaCpp:
             self.model.eval(list(ids))
         return np.array(self.model.scores[: len(ids)])
 
-    def loss(self, ids):
-        return mean_loss(self.logits(ids), ids)
 
-    def go_on(self, ids, count, ends):
-        ids = list(ids)
-        start = len(ids)
-        for _ in range(count):
-            token = int(self.logits(ids)[-1].argmax())
-            if token in ends:
-                break
-            ids.append(token)
-        return ids[start:]
-
-
-class MLX:
+class MLX(Peer):
     """mlx-lm on mlx's CPU back end."""
 
     def __init__(self, directory, adapter=None):
@@ -105,9 +96,6 @@ class MLX:
 
     def logits(self, ids):
         return np.array(self.model(self.mx.array([ids]))[0].astype(self.mx.float32))
-
-    def loss(self, ids):
-        return mean_loss(self.logits(ids), ids)
 
 
 @contextlib.contextmanager

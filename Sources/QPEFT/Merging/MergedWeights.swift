@@ -25,7 +25,7 @@ struct MergedWeights {
       guard weight.isDecodable else { return weight }
       let part = weight.name.lastIndex(of: ".") ?? weight.name.endIndex
       guard let layer = layers[String(weight.name[..<part])], let adapter = layer.adapter else {
-        return computed(weight) { y, _ in _ = y }
+        return computed(weight)
       }
       return try weight.name.hasSuffix(".bias")
         ? bias(weight, layer, adapter) : matrix(weight, layer, adapter)
@@ -58,7 +58,7 @@ struct MergedWeights {
       source.config["tie_word_embeddings"] = false
       source.weights.removeAll { $0.name == head + ".weight" }
       if let table = source.weights.first(where: { $0.name == embedding + ".weight" }) {
-        source.weights.append(computed(table, named: head + ".weight") { _, _ in })
+        source.weights.append(computed(table, named: head + ".weight"))
       }
     }
     source.weights = source.weights.map { weight in
@@ -76,7 +76,7 @@ struct MergedWeights {
 
   private func computed(
     _ weight: SourceWeight, named name: String? = nil,
-    _ change: @escaping (UnsafeMutableBufferPointer<Float>, Range<Int>) -> Void
+    _ change: @escaping (UnsafeMutableBufferPointer<Float>, Range<Int>) -> Void = { _, _ in }
   ) -> SourceWeight {
     SourceWeight(
       ComputedWeight(

@@ -22,7 +22,8 @@ public struct EvaluationResult: Hashable, Sendable, Codable {
 /// Loss and perplexity of a model on rows, with its adapters and without dropout.
 public enum Evaluation {
   /// Goes through `rows`, `batchSize` at a time. `progress` hears how many are done.
-  /// - Throws: `TrainingError.noRows` and `.memoryRefused`, what `RowSource.check(vocabulary:)` throws for tokens that the model lacks, and `CancellationError` if the task is cancelled.
+  /// - Throws: `TrainingError.noRows` and `.memoryRefused`, what `RowSource.check(vocabulary:)` throws for tokens that the model
+  ///   lacks, and `CancellationError` if the task is cancelled.
   public static func run(
     _ model: any LanguageModel, _ rows: any RowSource, batchSize: Int = 1,
     loss: any TrainingLoss = CrossEntropyLoss(), progress: (Int) -> Void = { _ in }
