@@ -68,8 +68,8 @@ let package = Package(
     room("QPEFTLayers", ["QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     room("QPEFTFormats", ["QPEFTJSON", "QPEFTText", "QPEFTQuantization", "QPEFTTensor", "QPEFTKernels"]),
     room("QPEFTText", ["QPEFTJSON", "CZlib"]),
-    room("QPEFTHub", ["QPEFTFormats", "QPEFTJSON"]),
     // Level 4
+    room("QPEFTHub", ["QPEFTFormats", "QPEFTJSON"]),
     room("QPEFTModels", ["QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     room("QPEFTAdapters", ["QPEFTLayers", "QPEFTFormats", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels"]),
     // Level 5
