@@ -25,6 +25,25 @@ extension Operation {
   public var isCheap: Bool { false }
 }
 
+/// An operation whose backward does not need its result. A block that runs a second time only for its backward leaves such a
+/// result out until another operation asks for it: nobody asks for the last ones.
+protocol PostponableOperation: Operation {
+  /// Extents of the result.
+  func shape(_ inputs: [KeptTensor]) -> Shape
+  /// What backward needs. An input whose numbers are not looked at here may itself be left out.
+  func save(_ inputs: [KeptTensor]) -> Saved
+  /// The result.
+  func result(_ inputs: [KeptTensor], _ saved: Saved) -> Tensor
+}
+
+extension PostponableOperation {
+  func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
+    let inputs = inputs.map(KeptTensor.init(numbers:))
+    let saved = save(inputs)
+    return (result(inputs, saved), saved)
+  }
+}
+
 /// Where an operation's backward puts the gradients of its inputs.
 public struct InputGradients {
   let tape: Tape

@@ -20,6 +20,8 @@ public final class Tape {
 
   /// Whether results of cheap operations are computed again instead of kept.
   var repeatsCheapOperations = false
+  /// Whether results are computed only when they are asked for, where the operation allows it.
+  var postpones = false
   private var nodes: [any Node] = []
   var gradients: [Tensor?] = []
 
@@ -49,7 +51,20 @@ public final class Tape {
       let inputs = inputs.map { KeptTensor($0.value) }
       output.recomputation = Recomputation(output.shape) { operation.forward(inputs.map(\.tensor)).output }
     }
-    return Variable(output, self, append(Record(operation: operation, saved: saved, sources: inputs.map(\.source))))
+    return Variable(output, self, record(operation, saved, inputs))
+  }
+
+  /// The same, and if this tape postpones results, without the result yet.
+  func apply<Op: PostponableOperation>(_ operation: Op, _ inputs: [Variable]) -> Variable {
+    let isRecorded = isRecording && inputs.contains(where: \.needsGradient)
+    let contents = inputs.map(\.content)
+    let saved = operation.save(contents)
+    guard isRecorded, postpones else {
+      let output = operation.result(contents, saved)
+      return isRecorded ? Variable(output, self, record(operation, saved, inputs)) : Variable(output, on: self)
+    }
+    let output = KeptTensor(operation.shape(contents)) { operation.result(contents, saved) }
+    return Variable(output, self, record(operation, saved, inputs))
   }
 
   /// Sends `gradient` back from `output`, newest operation first. Parameters' gradients are added to; those of `leaves` are
@@ -57,7 +72,12 @@ public final class Tape {
   @discardableResult
   public func backward(from output: Variable, gradient: Tensor, to leaves: [Variable] = []) -> [Tensor?] {
     precondition(gradient.shape == output.shape, "gradient \(gradient.shape) for a result \(output.shape)")
-    if case .node(let node) = output.source {
+    return backward(from: output.source, gradient: gradient, to: leaves)
+  }
+
+  /// The same from where the result came from: its numbers need not be there any more, or yet.
+  func backward(from output: Source, gradient: Tensor, to leaves: [Variable]) -> [Tensor?] {
+    if case .node(let node) = output {
       gradients[node] = gradient
       while let node = nodes.popLast() {
         if node is Leaf { continue }
@@ -76,6 +96,10 @@ public final class Tape {
   /// Sends the gradient 1 back from a scalar.
   public func backward(from loss: Variable) {
     backward(from: loss, gradient: Tensor(repeating: 1, loss.shape, in: .gradients))
+  }
+
+  private func record<Op: Operation>(_ operation: Op, _ saved: Op.Saved, _ inputs: [Variable]) -> Source {
+    append(Record(operation: operation, saved: saved, sources: inputs.map(\.source)))
   }
 
   private func append(_ node: any Node) -> Source {

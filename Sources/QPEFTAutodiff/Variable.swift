@@ -18,14 +18,16 @@ enum Source: Equatable {
 
 /// A tensor on a tape: its value, and where its gradient goes.
 public struct Variable {
-  /// The numbers.
-  public let value: Tensor
+  /// The numbers, or how to compute them.
+  let content: KeptTensor
   /// The tape that operations on it are written to.
   public let tape: Tape
   let source: Source
 
+  /// The numbers.
+  public var value: Tensor { content.tensor }
   /// Extents of the value.
-  public var shape: Shape { value.shape }
+  public var shape: Shape { content.shape }
 
   /// A constant on a tape: nobody wants its gradient.
   public init(_ value: Tensor, on tape: Tape) {
@@ -38,7 +40,11 @@ public struct Variable {
   }
 
   init(_ value: Tensor, _ tape: Tape, _ source: Source) {
-    self.value = value
+    self.init(KeptTensor(numbers: value), tape, source)
+  }
+
+  init(_ content: KeptTensor, _ tape: Tape, _ source: Source) {
+    self.content = content
     self.tape = tape
     self.source = source
   }

@@ -1,9 +1,9 @@
-/// How a tensor is computed again in backward. It is computed once; its memory lives as long as this object.
+/// How a tensor is computed again in backward, or late. It is computed once; its memory lives as long as this object.
 ///
 /// `@unchecked Sendable`: only operations of one tape ask for the result, and a tape belongs to one task.
 package final class Recomputation: @unchecked Sendable {
   package let shape: Shape
-  private let body: () -> Tensor
+  private var body: (() -> Tensor)?
   private var result: Tensor?
 
   /// `body` gives the same numbers as the first time, bit for bit.
@@ -15,13 +15,16 @@ package final class Recomputation: @unchecked Sendable {
   /// The numbers.
   package var tensor: Tensor {
     if let result { return result }
+    guard let body else { preconditionFailure("a tensor whose computation asks for itself") }
     let tensor = Tensor.$isRecomputing.withValue(true) { body() }
     result = tensor
+    // What it was computed from need not live as long as the result.
+    self.body = nil
     return tensor
   }
 }
 
-/// A tensor that an operation keeps for backward: its numbers, or, where it says how, the way to compute them again.
+/// A tensor that is kept: its numbers, or, where it says how, the way to compute them again.
 public struct KeptTensor: Sendable {
   private enum Content {
     case numbers(Tensor)
@@ -34,6 +37,12 @@ public struct KeptTensor: Sendable {
   public init(_ tensor: Tensor) {
     content = tensor.recomputation.map { .recomputation($0) } ?? .numbers(tensor)
   }
+
+  /// The numbers of `tensor`, even where it says how to compute them again.
+  package init(numbers tensor: Tensor) { content = .numbers(tensor) }
+
+  /// A tensor that `body` computes when somebody asks for it.
+  package init(_ shape: Shape, _ body: @escaping () -> Tensor) { content = .recomputation(Recomputation(shape, body)) }
 
   /// Extents; nothing is computed.
   public var shape: Shape {

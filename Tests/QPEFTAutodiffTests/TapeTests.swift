@@ -1,4 +1,5 @@
 import QPEFTAutodiff
+import QPEFTKernels
 import QPEFTTensor
 import Testing
 
@@ -39,6 +40,30 @@ struct TapeTests {
     let x = tape.leaf(random([4, 4], 1))
     let y = x.dropout(0.5, site: 1)
     #expect(!x.needsGradient && !y.needsGradient && y.value == x.value)
+  }
+
+  @Test func `a block that runs again leaves out a last product whose result nobody asks for`() {
+    let (first, last) = (DenseMatrix(random([6, 4], 1)), DenseMatrix(random([4, 6], 2)))
+    let meter = WorkMeter()
+    WorkMeter.$current.withValue(meter) {
+      let tape = Tape()
+      let x = tape.leaf(random([3, 4], 3))
+      let y = x.checkpointed(.blockInput) {
+        let z = $0.multiplied(by: first)
+        return $0 + z.swiGLU(up: z).multiplied(by: last)
+      }
+      tape.backward(from: y, gradient: random([3, 4], 4), to: [x])
+    }
+    func calls(rows: Int, columns: Int, isTransposed: Bool) -> Int {
+      meter.calls.reduce(0) { sum, call in
+        guard case .product(_, let theirRows, let theirColumns, let theirs, _) = call.key else { return sum }
+        return (theirRows, theirColumns, theirs) == (rows, columns, isTransposed) ? sum + call.value : sum
+      }
+    }
+    #expect(calls(rows: 6, columns: 4, isTransposed: false) == 2)
+    #expect(calls(rows: 4, columns: 6, isTransposed: false) == 1)
+    #expect(calls(rows: 6, columns: 4, isTransposed: true) == 1)
+    #expect(calls(rows: 4, columns: 6, isTransposed: true) == 1)
   }
 
   @Test func `a dry run charges the ledger as the run itself does, and takes no memory`() {

@@ -1,6 +1,6 @@
 internal import QPEFTTensor
 
-/// Recomputation: keeps only its input, runs `body` again in backward.
+/// Recomputation: keeps only its input, runs `body` again in backward, but for last products whose results nobody asks for.
 ///
 /// - Memory: the input until backward; during its backward, what `body` keeps under `keepProducts`.
 /// - Source: Chen et al. 2016, arXiv:1604.06174.
@@ -41,12 +41,13 @@ struct Checkpoint: Operation {
   func backward(_ gradient: Tensor, _ saved: Saved, into gradients: InputGradients) {
     let tape = Tape(seed: seed, step: step)
     tape.repeatsCheapOperations = true
-    let output: Variable
+    tape.postpones = true
+    let output: Source
     let x: Variable
     (x, output) = Tensor.$isRecomputing.withValue(true) {
       let input = saved.tensor
       let x = inputNeedsGradient ? tape.leaf(input) : Variable(input, on: tape)
-      return (x, body(x))
+      return (x, body(x).source)
     }
     if let dx = tape.backward(from: output, gradient: gradient, to: [x])[0] { gradients.add(dx, to: 0) }
   }

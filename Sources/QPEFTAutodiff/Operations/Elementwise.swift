@@ -1,8 +1,10 @@
 internal import QPEFTTensor
 
 /// `a + b`; keeps nothing.
-struct Sum: Operation {
-  func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Void) { (inputs[0] + inputs[1], ()) }
+struct Sum: PostponableOperation {
+  func shape(_ inputs: [KeptTensor]) -> Shape { inputs[0].shape }
+  func save(_ inputs: [KeptTensor]) {}
+  func result(_ inputs: [KeptTensor], _ saved: Void) -> Tensor { inputs[0].tensor + inputs[1].tensor }
 
   func backward(_ gradient: Tensor, _ saved: Void, into gradients: InputGradients) {
     gradients.add(gradient, to: 0)
@@ -34,7 +36,7 @@ struct Scaling: Operation {
 /// `x · Wᵀ` with a trained `W`; keeps both. Shapes: `x` [n, k], `W` [m, k], result [n, m].
 struct Product: Operation {
   func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: [KeptTensor]) {
-    (inputs[0].timesTransposed(inputs[1]), inputs.map(KeptTensor.init))
+    (inputs[0].timesTransposed(inputs[1]), inputs.map(KeptTensor.init(_:)))
   }
 
   func backward(_ gradient: Tensor, _ saved: [KeptTensor], into gradients: InputGradients) {

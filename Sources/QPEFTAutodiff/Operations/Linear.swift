@@ -4,13 +4,13 @@ public import QPEFTTensor
 ///
 /// - Shapes: `x` [n, columns], `y` [n, rows], `bias` [rows].
 /// - Memory: keeps nothing; the gradient of `x` needs `W` alone.
-struct FrozenProduct: Operation {
+struct FrozenProduct: PostponableOperation {
   let weight: any FrozenMatrix
   let bias: Tensor?
 
-  func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Void) {
-    (weight.product(inputs[0], bias: bias), ())
-  }
+  func shape(_ inputs: [KeptTensor]) -> Shape { [inputs[0].shape.rows, weight.rows] }
+  func save(_ inputs: [KeptTensor]) {}
+  func result(_ inputs: [KeptTensor], _ saved: Void) -> Tensor { weight.product(inputs[0].tensor, bias: bias) }
 
   func backward(_ gradient: Tensor, _ saved: Void, into gradients: InputGradients) {
     gradients.write(0, [gradient.shape.rows, weight.columns]) { dx, accumulate in

@@ -5,7 +5,7 @@ public import QPEFTTensor
 /// - Shapes: `x`, `z` [n, columns], `A` [rank, columns], `B` [rows, rank], `y` [n, rows].
 /// - Memory: keeps `z` (shared, not copied; or how to compute it again) and `z · Aᵀ`, n · rank floats.
 /// - Source: Hu et al. 2021, arXiv:2106.09685, section 4.1.
-struct LowRankLinear: Operation {
+struct LowRankLinear: PostponableOperation {
   let weight: any FrozenMatrix
   let bias: Tensor?
   let scale: Float
@@ -15,13 +15,18 @@ struct LowRankLinear: Operation {
     let a, b, hidden: Tensor
   }
 
+  func shape(_ inputs: [KeptTensor]) -> Shape { [inputs[0].shape.rows, weight.rows] }
+
   /// Inputs: `x, z, A, B`.
-  func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
-    let (x, z, a, b) = (inputs[0], inputs[1], inputs[2], inputs[3])
-    var y = weight.product(x, bias: bias)
-    let hidden = z.timesTransposed(a)
-    y.addProduct(hidden, b, transposeB: true, scale: scale)
-    return (y, Saved(z: KeptTensor(z), a: a, b: b, hidden: hidden))
+  func save(_ inputs: [KeptTensor]) -> Saved {
+    let (z, a, b) = (inputs[1].tensor, inputs[2].tensor, inputs[3].tensor)
+    return Saved(z: KeptTensor(z), a: a, b: b, hidden: z.timesTransposed(a))
+  }
+
+  func result(_ inputs: [KeptTensor], _ saved: Saved) -> Tensor {
+    var y = weight.product(inputs[0].tensor, bias: bias)
+    y.addProduct(saved.hidden, saved.b, transposeB: true, scale: scale)
+    return y
   }
 
   func backward(_ gradient: Tensor, _ saved: Saved, into gradients: InputGradients) {
