@@ -4,7 +4,7 @@ public import QPEFTKernels
 /// How long work takes on this machine. Every kind of call that the work consists of is measured for a moment on operands of its
 /// shape; what is large is measured in part. Reading from a disk is not in it.
 public enum StepTime {
-  /// Seconds of `work`; measuring takes up to four. Nil where the system has not the memory to measure with.
+  /// Seconds of `work`; measuring takes up to five. Nil where the system has not the memory to measure with.
   public static func seconds(_ work: StepWork) -> Double? {
     guard hasMemory else { return nil }
     var kinds: [Kind: [(call: KernelCall, count: Int)]] = [:]
@@ -13,12 +13,21 @@ public enum StepTime {
       guard let largest = calls.max(by: { $0.call.operations < $1.call.operations })?.call else { return nil }
       return (largest, calls.reduce(0) { $0 + $1.call.operations * Double($1.count) })
     }
-    // Everything twice, one after the other: what disturbs a kind for a moment would count for all of its calls.
-    var rates = parts.map { rate($0.largest) }
-    for (index, part) in parts.enumerated() { rates[index] = max(rates[index], rate(part.largest)) }
-    let calls = zip(parts, rates).reduce(0.0) { $0 + $1.0.operations / $1.1 }
-    let bandwidth = MemoryBandwidth.measure(megabytes: 96, seconds: 0.02).update * 1e9
-    return calls + passes * Double(work.tensorBytes) / bandwidth
+    // Everything three times, one after the other: what disturbs a kind for a moment would count for all of its calls. The
+    // middle time and not the best, which a processor does not keep up.
+    var times: [[Double]] = Array(repeating: [], count: parts.count)
+    var passes: [Double] = []
+    for _ in 0..<3 {
+      for (index, part) in parts.enumerated() { times[index] += secondsOfAnOperation(part.largest) }
+      passes += secondsOfAByte()
+    }
+    let calls = zip(parts, times).reduce(0.0) { $0 + $1.0.operations * median($1.1) }
+    return calls + passesOfATensor * Double(work.tensorBytes) * median(passes)
+  }
+
+  private static func median(_ times: [Double]) -> Double {
+    let times = times.sorted()
+    return (times[(times.count - 1) / 2] + times[times.count / 2]) / 2
   }
 
   /// Operands, and buffers and stacks of the library for dense products, which would try without end to get them.
@@ -33,7 +42,7 @@ public enum StepTime {
   }
 
   /// A tensor is written once, read by what comes next, and read once more in backward, as a rule.
-  private static let passes = 3.0
+  private static let passesOfATensor = 3.0
 
   /// What calls have in common whose rate is the same.
   private struct Kind: Hashable {
@@ -51,10 +60,16 @@ public enum StepTime {
     }
   }
 
-  /// Operations a second.
-  private static func rate(_ call: KernelCall) -> Double {
+  private static func secondsOfAnOperation(_ call: KernelCall) -> [Double] {
     let (measured, body) = work(call)
-    return measured.operations / Stopwatch.best(seconds: 0.005, body)
+    return Stopwatch.times(seconds: 0.003, body).map { $0 / measured.operations }
+  }
+
+  /// Of reading it and writing it back, in memory that the caches do not hold.
+  private static func secondsOfAByte() -> [Double] {
+    let numbers = Numbers(12_000_000)
+    let bytes = Double(2 * numbers.buffer.count * MemoryLayout<Float>.stride)
+    return Stopwatch.times(seconds: 0.005) { Kernels.scale(numbers.buffer, by: 1) }.map { $0 / bytes }
   }
 
   /// The part of a call that is measured, and a body that makes it.
