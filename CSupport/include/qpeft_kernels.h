@@ -31,8 +31,8 @@ int qp_select_kernel_set(const char *name);
 int qp_override_kernel_set(const char *name);
 /// The name of the set that this thread was given so, or NULL.
 const char *qp_overriding_kernel_set(void);
-/// Number of threads used by drivers; starts as the number of cores the process may run on. `count` 0 is read as 1,
-/// more than the larger of 4 and the number of cores as that.
+/// Number of threads used by drivers; starts as the number of cores that the process may run on and has processor time for.
+/// `count` 0 is read as 1, more than the larger of 4 and the number of cores as that.
 void qp_set_thread_count(size_t count);
 size_t qp_thread_count(void);
 /// "openmp" or "pthread": which implementation of the thread pool was built.

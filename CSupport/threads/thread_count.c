@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "include/qpeft_kernels.h"
+#include "threads/cpu_quota.h"
 #include "threads/parallel.h"
 
 struct qp_job {
@@ -25,11 +26,22 @@ static size_t usable_cores(void) {
   return cores > 0 ? (size_t)cores : 1;
 }
 
-static atomic_size_t core_count, thread_count;
+static atomic_size_t core_count, default_count, thread_count;
 
 static size_t cores(void) {
   size_t count = atomic_load(&core_count);
   if (count == 0) atomic_store(&core_count, count = usable_cores());
+  return count;
+}
+
+// More threads than a container has processor time for would wait for each other at the end of every kernel.
+static size_t default_threads(void) {
+  size_t count = atomic_load(&default_count);
+  if (count == 0) {
+    size_t quota = qp_quota_cores("/proc/self/cgroup", "/sys/fs/cgroup");
+    count = quota && quota < cores() ? quota : cores();
+    atomic_store(&default_count, count);
+  }
   return count;
 }
 
@@ -42,7 +54,7 @@ void qp_set_thread_count(size_t count) {
 
 size_t qp_thread_count(void) {
   size_t count = atomic_load(&thread_count);
-  return count ? count : cores();
+  return count ? count : default_threads();
 }
 
 void qp_job_work(qp_job *job) {

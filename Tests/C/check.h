@@ -53,5 +53,7 @@ void test_blocks(const qp_kernel_set *set);
 void test_rows(const qp_kernel_set *set);
 void test_vectors(const qp_kernel_set *set);
 void test_drivers(void);
+/// How many threads there are to be.
+void test_quota(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "check.h"
 
 int main(void) {
+  test_quota();
   for (size_t i = 0; qp_built_kernels(i); i++) {
     const qp_kernel_set *set = qp_built_kernels(i);
     if (qp_select_kernel_set(set->name) != 0) {
