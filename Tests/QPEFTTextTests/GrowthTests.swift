@@ -54,6 +54,30 @@ import Testing
     #expect(try tokenizer("", vocabulary: #"{"a":1000}"#).encode("a") == [1000])
   }
 
+  @Test(
+    "values that double or nest without end, and what is put out in a loop, are refused",
+    arguments: [
+      "{% for i in range(40) %}{% set n.x = [n.x, n.x] %}{% endfor %}",
+      "{% for i in range(40) %}{% set n.x = (n.x, n.x) %}{% endfor %}",
+      "{% for i in range(40) %}{% set n.x = {'a': n.x, 'b': n.x} %}{% endfor %}",
+      "{% for i in range(40) %}{% set n.x = dict(a=n.x, b=n.x) %}{% endfor %}",
+      "{% for i in range(40) %}{% set n.x = [n.x] * 2 %}{% endfor %}",
+      "{% for i in range(99999) %}{% set n.x = [n.x] %}{% endfor %}",
+      "{% for i in range(99999) %}{% set n.x = n.x | batch(1) | list %}{% endfor %}",
+      "{% macro m() %}{{ m(varargs, varargs) }}{% endmacro %}{{ m('a') }}",
+      "{{ ([n.t] * 1000) | string }}",
+      "{% for i in range(99) %}{{ n.t }}{% endfor %}",
+      "{% for i in range(99999) %}\(String(repeating: "a text of the template ", count: 100)){% endfor %}",
+    ])
+  func values(template: String) throws {
+    let template = try ChatTemplate("{% set n = namespace(x=['a'], t='ab' * 1000000) %}" + template)
+    #expect {
+      try template.render([])
+    } throws: { error in
+      "\(error)".contains("beyond all reason")
+    }
+  }
+
   @Test("a chat of too many answers is refused with its line, and read where they need not be found")
   func turns() throws {
     let turn = #"{"role":"user","content":"a"},{"role":"assistant","content":"b"}"#

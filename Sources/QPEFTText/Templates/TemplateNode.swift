@@ -60,7 +60,7 @@ struct TemplateFor: Sendable {
 
 /// A part of a template.
 indirect enum TemplateNode: Sendable {
-  case text(String)
+  case text(String, TemplatePlace)
   case output(TemplateExpression)
   case condition([(TemplateExpression, [TemplateNode])], otherwise: [TemplateNode])
   case loop(TemplateFor)

@@ -84,7 +84,7 @@ struct TemplateParser {
     while true {
       switch token {
       case .text(let text):
-        nodes.append(.text(text))
+        nodes.append(.text(text, place))
         advance()
       case .variableStart:
         advance()

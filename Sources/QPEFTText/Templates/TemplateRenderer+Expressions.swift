@@ -2,6 +2,15 @@ internal import Foundation
 
 extension TemplateRenderer {
   mutating func evaluate(_ expression: TemplateExpression) throws(TemplateError) -> TemplateValue {
+    let value = try evaluated(expression)
+    switch expression.form {
+    case .list, .tuple, .dictionary, .call, .filter, .binary: try checkWhole(value, expression.place)
+    default: break
+    }
+    return value
+  }
+
+  private mutating func evaluated(_ expression: TemplateExpression) throws(TemplateError) -> TemplateValue {
     let place = expression.place
     switch expression.form {
     case .literal(let value): return value

@@ -3,6 +3,19 @@ extension TemplateRenderer {
   /// Bytes of a text or a list, which no chat needs more of: a template may double them in a loop.
   private static let largest = 1 << 26
 
+  /// Looks at values within values, of one rendering.
+  private static let mostLooks = 20_000_000
+
+  /// Refuses a value that was made and holds too much, what it holds many times being counted as often, or nests too deep: who
+  /// compares or prints it would not come to an end.
+  mutating func checkWhole(_ value: TemplateValue, _ place: TemplatePlace) throws(TemplateError) {
+    if value.string != nil { return }
+    var room = TemplateRoom(bytes: Self.largest, looks: Self.mostLooks - looks)
+    let fits = room.takes(value, depth: 0)
+    looks = Self.mostLooks - room.looks
+    if !fits { throw failure("a value that grows beyond all reason", place) }
+  }
+
   func checkSize(_ left: Int, _ right: Int, _ place: TemplatePlace) throws(TemplateError) {
     if left + right > Self.largest { throw failure("a value that grows beyond all reason", place) }
   }
@@ -61,5 +74,32 @@ extension TemplateRenderer {
     let lines = 1 + text.utf8.count { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
     try checkSize(text.utf8.count, lines * prefix.utf8.count, place)
     return Text.indent(text, prefix, first: first, blank: blank)
+  }
+}
+
+/// What is left for a value and all that it holds.
+private struct TemplateRoom {
+  private static let deepest = 256
+
+  var bytes, looks: Int
+
+  /// False where there is not enough.
+  mutating func takes(_ value: TemplateValue, depth: Int) -> Bool {
+    looks -= 1
+    bytes -= MemoryLayout<TemplateValue>.stride + (value.string?.utf8.count ?? 0)
+    if bytes < 0 || looks < 0 || depth > Self.deepest { return false }
+    switch value {
+    case .list(let items), .tuple(let items): return takes(items, depth)
+    case .dictionary(let items):
+      return items.allSatisfy { takes($0.key, depth: depth + 1) && takes($0.value, depth: depth + 1) }
+    case .view(let view):
+      if case .range = view.form { return true }
+      return takes(view.items, depth)
+    default: return true
+    }
+  }
+
+  private mutating func takes(_ items: [TemplateValue], _ depth: Int) -> Bool {
+    items.allSatisfy { takes($0, depth: depth + 1) }
   }
 }

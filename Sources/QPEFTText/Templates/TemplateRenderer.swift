@@ -20,6 +20,8 @@ struct TemplateRenderer {
   private(set) var generations: [Range<Int>] = []
   private var isMainOutput = true
   private var steps = 0
+  /// See `checkWhole`.
+  var looks = 0
   private var callDepth = 0
   let clock: @Sendable (String) -> String
   /// Loops and calls of one rendering; a template that needs more does not end.
@@ -48,8 +50,8 @@ struct TemplateRenderer {
 
   private mutating func run(_ node: TemplateNode) throws(TemplateError) -> Flow {
     switch node {
-    case .text(let text): output += text
-    case .output(let expression): output += try evaluate(expression).text
+    case .text(let text, let place): try put(text, place)
+    case .output(let expression): try put(try evaluate(expression).text, expression.place)
     case .condition(let branches, let otherwise):
       for (test, nodes) in branches {
         if try evaluate(test).isTrue { return try run(nodes) }
@@ -66,10 +68,10 @@ struct TemplateRenderer {
     case .call(let call, let caller):
       macros.append((caller, scopes.count, scopes))
       let value = TemplateValue.macro(macros.count - 1)
-      output += try evaluateCall(call, caller: value).text
+      try put(try evaluateCall(call, caller: value).text, call.place)
     case .filterBlock(let filters, let nodes, let place):
       let text = try captured(nodes)
-      output += try apply(filters, to: .string(text), place).text
+      try put(try apply(filters, to: .string(text), place).text, place)
     case .with(let values, let nodes, let place):
       scopes.append([:])
       defer { scopes.removeLast() }
@@ -88,6 +90,11 @@ struct TemplateRenderer {
     case .next: return .next
     }
     return .on
+  }
+
+  private mutating func put(_ text: String, _ place: TemplatePlace) throws(TemplateError) {
+    try checkSize(output.utf8.count, text.utf8.count, place)
+    output += text
   }
 
   private mutating func captured(_ nodes: [TemplateNode]) throws(TemplateError) -> String {
@@ -270,6 +277,7 @@ struct TemplateRenderer {
     var scope: [String: TemplateValue] = [:]
     if macro.implicit.contains("varargs") { scope["varargs"] = .tuple(Array(extra)) }
     if macro.implicit.contains("kwargs") { scope["kwargs"] = .dictionary(named.map { (.string($0.name), $0.value) }) }
+    for value in scope.values { try checkWhole(value, place) }
     if macro.implicit.contains("caller") { scope["caller"] = caller ?? .undefined("no caller is defined") }
     let outer = captured ?? Array(scopes[..<min(depth, scopes.count)])
     return .string(
