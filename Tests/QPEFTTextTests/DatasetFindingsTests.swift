@@ -59,11 +59,19 @@ import Testing
     let rows = """
       {"text": "hello world"}
       {"text": "<|im_start|>user hello"}
-      {"text": "hello \u{1F600} world"}
+      {"text": "\u{1F600} hello \u{1F601}\u{1F600} world \u{1F602}"}
       """
     let findings = DatasetFindings(try ChatFixture.dataset(rows, chat)).findings
     #expect(findings.contains { $0.message.contains("'<|im_start|>'") && $0.lines == [2] }, "\(findings)")
-    #expect(findings.contains { $0.message.contains("\u{1F600}") && $0.lines.contains(3) }, "\(findings)")
+    let ending = " '\u{1F600}' '\u{1F601}' '\u{1F602}'"
+    #expect(findings.contains { $0.message.hasSuffix(ending) && $0.lines.contains(3) }, "\(findings)")
+  }
+
+  @Test("of a word that one character spoils, that one is named")
+  func spoiledWord() throws {
+    let chat = try ChatFixture.chat(nil, tokenizer: "wordpiece", end: "[SEP]")
+    let findings = DatasetFindings(try ChatFixture.dataset("{\"text\": \"hello wor\u{1F600}ld\"}", chat)).findings
+    #expect(findings.contains { $0.message.hasSuffix(": '\u{1F600}'") && $0.lines == [1] }, "\(findings)")
   }
 
   @Test("repeats, lost ends, lengths and padding are counted")

@@ -120,20 +120,22 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
     }
   }
 
+  private static func holders(_ count: Int) -> String { count == 1 ? "a row holds" : "\(count) rows hold" }
+
   private mutating func noteText(_ dataset: TokenizedDataset) {
     let notes = dataset.notes
     if notes.foreign.count > 0 {
       add(
         .warning,
-        "\(notes.foreign.count) rows hold '\(notes.foreignMark)', which is no token of this model: they were written for "
-          + "another chat template",
+        "\(Self.holders(notes.foreign.count)) '\(notes.foreignMark)', which is no token of this model, but of another one's "
+          + "chat template",
         "give rows as \"messages\", without the marks of a template", notes.foreign.lines)
     }
     if notes.unwritable.count > 0 {
       let characters = notes.characters.map { "'\($0)'" }.joined(separator: " ")
       add(
         .warning,
-        "\(notes.unwritable.count) rows hold characters that the tokenizer has no token for: \(characters)",
+        "\(Self.holders(notes.unwritable.count)) characters that the tokenizer has no token for: \(characters)",
         "remove the characters, or use a model whose tokenizer knows them", notes.unwritable.lines)
     }
     if notes.repeated.count > 0 {

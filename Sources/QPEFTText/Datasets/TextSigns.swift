@@ -4,10 +4,14 @@ struct TextSigns: Sendable {
   struct Remarks: Sendable {
     /// A mark of chat templates that this tokenizer does not know as a token.
     var foreignMark: String?
-    /// The first character that the vocabulary has no token for.
-    var unwritable: String?
+    /// Characters that the vocabulary has no token for, each once, in the order of the text; at most `mostNamed`.
+    var unwritable: [String] = []
   }
 
+  /// Most unwritable characters that are named.
+  static let mostNamed = 20
+
+  private let tokenizer: Tokenizer
   /// Ids that stand for what the vocabulary lacks: the unknown token, and bytes that are no control characters.
   private let substitutes: Set<Int32>
   /// Marks of published chat templates that are no tokens here.
@@ -26,6 +30,7 @@ struct TextSigns: Sendable {
     for byte in 0x20..<256 {
       if let id = tokenizer.id(ofToken: "<0x\(digits[byte >> 4])\(digits[byte & 15])>") { substitutes.insert(id) }
     }
+    self.tokenizer = tokenizer
     self.substitutes = substitutes
     foreign = Self.marks.filter { mark in
       let isToken = tokenizer.id(ofToken: mark).map(tokenizer.isAdded) ?? false
@@ -36,9 +41,7 @@ struct TextSigns: Sendable {
 
   func remarks(on text: String, _ encoded: TokenizedText) -> Remarks {
     var remarks = Remarks()
-    if !substitutes.isEmpty, let index = encoded.ids.firstIndex(where: substitutes.contains) {
-      remarks.unwritable = Self.character(at: encoded.ranges[index].lowerBound, in: text)
-    }
+    if !substitutes.isEmpty { remarks.unwritable = unwritable(in: text, encoded) }
     if foreign.isEmpty { return remarks }
     var text = text
     text.withUTF8 { bytes in
@@ -54,10 +57,39 @@ struct TextSigns: Sendable {
     return remarks
   }
 
-  private static func character(at offset: Int, in text: String) -> String? {
-    let utf8 = text.utf8
-    guard let index = utf8.index(utf8.startIndex, offsetBy: offset, limitedBy: utf8.endIndex), index < utf8.endIndex
-    else { return nil }
-    return String(text.unicodeScalars[index])
+  private func unwritable(in text: String, _ encoded: TokenizedText) -> [String] {
+    guard let first = encoded.ids.firstIndex(where: substitutes.contains) else { return [] }
+    let bytes = Array(text.utf8)
+    var found: [String] = []
+    var end = 0
+    for (id, range) in zip(encoded.ids[first...], encoded.ranges[first...]) where substitutes.contains(id) {
+      // Bytes of a character whose first one was seen.
+      if range.upperBound <= end { continue }
+      let part = Self.characters(around: range, in: bytes)
+      end = part.endIndex
+      for scalar in String(decoding: part, as: UTF8.self).unicodeScalars where !scalar.properties.isWhitespace {
+        let name = String(scalar)
+        // In a word that one character spoils, that one.
+        if !found.contains(name), isUnwritable(name) { found.append(name) }
+        if found.count == Self.mostNamed { return found }
+      }
+    }
+    if !found.isEmpty { return found }
+    // A word that is too long for the tokenizer, of characters that are not.
+    let word = String(decoding: Self.characters(around: encoded.ranges[first], in: bytes), as: UTF8.self)
+    return [String(word.prefix(Self.mostNamed))]
+  }
+
+  /// Whole characters: a byte of one that is written byte by byte is a token.
+  private static func characters(around range: Range<Int>, in bytes: [UInt8]) -> ArraySlice<UInt8> {
+    func isInside(_ index: Int) -> Bool { bytes.indices.contains(index) && bytes[index] & 0xC0 == 0x80 }
+    var (start, end) = (range.lowerBound, range.upperBound)
+    while isInside(start) { start -= 1 }
+    while isInside(end) { end += 1 }
+    return bytes[max(0, start)..<min(bytes.count, end)]
+  }
+
+  private func isUnwritable(_ character: String) -> Bool {
+    tokenizer.encode(character, addSpecialTokens: false).contains(where: substitutes.contains)
   }
 }

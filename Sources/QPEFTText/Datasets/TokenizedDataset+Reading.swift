@@ -160,9 +160,11 @@ extension TokenizedDataset {
       if notes.foreignMark.isEmpty { notes.foreignMark = mark }
       notes.foreign.add(line)
     }
-    if let character = remarks.unwritable {
-      notes.unwritable.add(line)
-      if notes.characters.count < 20, !notes.characters.contains(character) { notes.characters.append(character) }
+    if remarks.unwritable.isEmpty { return }
+    notes.unwritable.add(line)
+    for character in remarks.unwritable
+    where notes.characters.count < TextSigns.mostNamed && !notes.characters.contains(character) {
+      notes.characters.append(character)
     }
   }
 
