@@ -22,6 +22,8 @@ public enum HubError: Error, Equatable, CustomStringConvertible {
   case busy(file: String)
   /// The model is not in the cache.
   case notCached(reference: String, cache: String, isOffline: Bool)
+  /// The model is in the cache, and files that are asked for are not.
+  case filesNotCached(reference: String, patterns: [String], path: String)
 
   /// The failure in a sentence.
   public var description: String {
@@ -40,6 +42,7 @@ public enum HubError: Error, Equatable, CustomStringConvertible {
         ? "\(repository) has no safetensors weights"
         : "no file of \(repository) is named \(patterns.joined(separator: " or "))"
     case .busy(let file): "another process is fetching \(file)"
+    case .filesNotCached(_, let patterns, let path): "no file in \(path) is named \(patterns.joined(separator: " or "))"
     case .notCached(let reference, let cache, _): "\(reference) is neither a path nor a model in \(cache)"
     }
   }
@@ -58,6 +61,8 @@ public enum HubError: Error, Equatable, CustomStringConvertible {
     case .unsafeName: "do not use this model"
     case .nothingToFetch: "name what you want with --include, for example --include '*Q4_K_M.gguf'"
     case .busy: "wait for it"
+    case .filesNotCached(let reference, let patterns, _):
+      "run `qpeft pull \(reference) --include \(patterns.map { "'\($0)'" }.joined(separator: " "))` without HF_HUB_OFFLINE"
     case .notCached(let reference, _, let isOffline):
       "check the path, or run `qpeft pull \(reference)`" + (isOffline ? " without HF_HUB_OFFLINE" : "")
     }

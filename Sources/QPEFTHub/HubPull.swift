@@ -51,8 +51,9 @@ public struct HubPull: Sendable {
       guard let commit = cache.commit(reference), let path = cache.snapshot(reference) else {
         throw HubError.notCached(reference: "\(reference)", cache: settings.cache, isOffline: true)
       }
-      let files = try FileManager.default.subpathsOfDirectory(atPath: path).sorted()
-      return Result(path: path, commit: commit, files: files, bytes: 0)
+      let files = try FileManager.default.subpathsOfDirectory(atPath: path).filter { patterns.isEmpty || isNamed($0) }
+      if files.isEmpty { throw HubError.filesNotCached(reference: "\(reference)", patterns: patterns, path: path) }
+      return Result(path: path, commit: commit, files: files.sorted(), bytes: 0)
     }
     let listing = try await HubListing(reference, settings)
     let files = try wanted(listing.files)
@@ -88,9 +89,7 @@ public struct HubPull: Sendable {
   /// The files to fetch. Of two with the same bytes both are linked to one blob.
   private func wanted(_ files: [HubFile]) throws(HubError) -> [HubFile] {
     let chosen = files.filter { file in
-      guard patterns.isEmpty else {
-        return patterns.contains { fnmatch($0, file.name, 0) == 0 }
-      }
+      guard patterns.isEmpty else { return isNamed(file.name) }
       guard !file.name.contains("/") else { return false }
       return [".safetensors", ".json", ".jinja", ".model"].contains { file.name.hasSuffix($0) }
         || file.name == "merges.txt" || file.name.hasPrefix("LICENSE")
@@ -102,14 +101,15 @@ public struct HubPull: Sendable {
     return chosen
   }
 
+  private func isNamed(_ file: String) -> Bool { patterns.contains { fnmatch($0, file, 0) == 0 } }
+
   private func checkSpace(_ files: [HubFile], _ cache: HubCache) throws(FileError) {
     let needed = files.reduce(1 << 20) { sum, file in
       let blob = cache.blob(file.checksum, of: reference)
       return FileManager.default.fileExists(atPath: blob)
         ? sum : sum.addingReportingOverflow(file.byteCount).partialValue
     }
-    guard let available = OutputDirectory.freeBytes(at: settings.cache), available < needed else { return }
-    throw .notEnoughSpace(path: settings.cache, needed: needed, available: available)
+    try OutputDirectory.checkSpace(at: settings.cache, needed: needed)
   }
 }
 

@@ -45,8 +45,10 @@ import Testing
     try await HubPull(try #require(HubReference(text)), patterns: patterns, settings: settings).run()
   }
 
-  private func failure(_ settings: HubSettings, _ text: String = "org/tiny") async -> HubError? {
-    do { _ = try await pull(settings, text) } catch { return error as? HubError }
+  private func failure(
+    _ settings: HubSettings, _ text: String = "org/tiny", patterns: [String] = []
+  ) async -> HubError? {
+    do { _ = try await pull(settings, text, patterns) } catch { return error as? HubError }
     return nil
   }
 
@@ -273,6 +275,11 @@ import Testing
       let asked = hub.server.requests.count
       let again = try await pull(offline)
       #expect(again.path == result.path && again.files == result.files && hub.server.requests.count == asked)
+      #expect(try await pull(offline, "org/tiny", ["config*"]).files == ["config.json"])
+      guard case .filesNotCached? = await failure(offline, patterns: ["*Q8_0.gguf"]) else {
+        Issue.record("these files are not there")
+        return
+      }
     }
   }
 

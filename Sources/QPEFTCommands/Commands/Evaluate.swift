@@ -39,6 +39,12 @@ struct Evaluate: AsyncParsableCommand {
   func validate() throws {
     try Limits.check(window ?? 2, in: 2...TrainingOptions.mostTokensOfRow, "--window")
     try Limits.check(batchSize ?? 1, in: 1...TrainingOptions.mostRowsOfStep, "--batch-size")
+    if isRows && window != nil {
+      throw ValidationError("--window is for a text; rows are taken whole, up to --max-length.")
+    }
+    if !isRows, let option = rows.changed.first {
+      throw ValidationError("\(option) is for rows, such as a .jsonl file; \(data) is one text, cut by --window.")
+    }
     if exactMatch && batchSize != nil { throw ValidationError("--batch-size is not for --exact-match.") }
     if exactMatch && !isRows { throw ValidationError("--exact-match needs rows with answers, such as a .jsonl file.") }
   }

@@ -45,6 +45,15 @@ struct RowArguments: ParsableArguments {
     return mapping
   }
 
+  /// Options that are not as they are by default.
+  var changed: [String] {
+    [
+      maxLength != DatasetOptions.standard.maxLength ? "--max-length" : nil,
+      trainOn != .completion ? "--train-on" : nil,
+      columns != nil ? "--columns" : nil, useChosen ? "--use-chosen" : nil, skipBadRows ? "--skip-bad-rows" : nil,
+    ].compactMap { $0 }
+  }
+
   var options: DatasetOptions {
     var options = DatasetOptions(maxLength: maxLength, trainOn: trainOn, skipsBadRows: skipBadRows)
     options.columns = (try? mapping()) ?? [:]
