@@ -65,6 +65,12 @@ package final class OutputDirectory {
     try? FileManager.default.removeItem(atPath: temporary)
   }
 
+  /// Finds out before the work whether the disk has room for so many bytes.
+  package static func checkSpace(at path: String, needed: Int) throws(FileError) {
+    guard let available = freeBytes(at: path), available < needed else { return }
+    throw .notEnoughSpace(path: path, needed: needed, available: available)
+  }
+
   /// Free bytes for this user on the disk that holds `path` or its nearest existing parent; nil if the system does not say.
   package static func freeBytes(at path: String) -> Int? {
     var url = URL(fileURLWithPath: path).standardizedFileURL

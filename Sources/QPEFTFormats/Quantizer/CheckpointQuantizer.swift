@@ -53,7 +53,7 @@ public struct CheckpointQuantizer: Sendable {
     try scheme.validate()
     let directory = try OutputDirectory(path: output)
     let plan = try QuantizerPlan(source, self)
-    try checkSpace(plan)
+    try OutputDirectory.checkSpace(at: output, needed: plan.items.reduce(16 << 20) { $0 + $1.byteCount })
 
     var layers: [QuantizationReport.Layer] = []
     var kept: [QuantizationReport.Kept] = []
@@ -93,12 +93,6 @@ public struct CheckpointQuantizer: Sendable {
     return QuantizationReport(
       source: self.source, output: directory.path, scheme: scheme, layers: layers, kept: kept, shards: names,
       seconds: Double(duration.seconds) + Double(duration.attoseconds) * 1e-18)
-  }
-
-  private func checkSpace(_ plan: QuantizerPlan) throws {
-    let needed = plan.items.reduce(16 << 20) { $0 + $1.byteCount }
-    guard let available = OutputDirectory.freeBytes(at: output), available < needed else { return }
-    throw FileError.notEnoughSpace(path: output, needed: needed, available: available)
   }
 
   private func shardNames(_ count: Int) -> [String] {

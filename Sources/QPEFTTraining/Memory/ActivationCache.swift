@@ -63,9 +63,7 @@ public final class ActivationCache {
       var status = stat()
       return stat("\(folder)/\(name)", &status) == 0 ? sum + Int(status.st_size) : sum
     }
-    if let free = OutputDirectory.freeBytes(at: folder), needed - there > free {
-      throw .notEnoughSpace(path: directory, needed: needed - there, available: free)
-    }
+    try OutputDirectory.checkSpace(at: folder, needed: needed - there)
   }
 
   private func entry(_ ids: ArraySlice<Int32>) -> Entry {

@@ -68,9 +68,7 @@ package final class GGUFWriter {
     let dataStart = Self.aligned(header.bytes.count)
     header.append(repeatElement(UInt8(0), count: dataStart - header.bytes.count))
     byteCount = dataStart + offset
-    if let available = OutputDirectory.freeBytes(at: path), available < byteCount {
-      throw .notEnoughSpace(path: path, needed: byteCount, available: available)
-    }
+    try OutputDirectory.checkSpace(at: path, needed: byteCount)
     file = try OutputFile(path: path)
     for (name, start) in starts { starts[name] = dataStart + start }
     try file.write(header.bytes)
