@@ -51,6 +51,8 @@ struct HubListing: Sendable {
     guard let commit = json["sha"]?.string, HubReference.isCommit(commit), let siblings = json["siblings"]?.array else {
       throw fail("names no commit or no files")
     }
+    // So that sizes can be added up; an answer of 64 MiB has fewer than 2^20 files.
+    let mostBytes = 1 << 42
     var files: [HubFile] = [], names: Set<String> = []
     for sibling in siblings {
       guard let name = sibling["rfilename"]?.string else { throw fail("has a file without a name") }
@@ -58,7 +60,8 @@ struct HubListing: Sendable {
       let lfs = sibling["lfs"]
       let size = lfs?["size"]?.integer ?? sibling["size"]?.integer
       guard names.insert(name).inserted else { throw fail("names \(name) twice") }
-      guard let size, size >= 0, let checksum = lfs?["sha256"]?.string ?? sibling["blobId"]?.string,
+      guard let size, (0...mostBytes).contains(size),
+        let checksum = lfs?["sha256"]?.string ?? sibling["blobId"]?.string,
         Self.isChecksum(checksum, isLarge: lfs?["sha256"] != nil)
       else { throw fail("gives \(name) no size or no checksum") }
       files.append(HubFile(name: name, byteCount: size, checksum: checksum, isLarge: lfs?["sha256"] != nil))

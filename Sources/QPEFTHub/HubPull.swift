@@ -51,8 +51,14 @@ public struct HubPull: Sendable {
       guard let commit = cache.commit(reference), let path = cache.snapshot(reference) else {
         throw HubError.notCached(reference: "\(reference)", cache: settings.cache, isOffline: true)
       }
-      let files = try FileManager.default.subpathsOfDirectory(atPath: path).filter { patterns.isEmpty || isNamed($0) }
-      if files.isEmpty { throw HubError.filesNotCached(reference: "\(reference)", patterns: patterns, path: path) }
+      let files = try FileManager.default.subpathsOfDirectory(atPath: path).filter {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: "\(path)/\($0)", isDirectory: &isDirectory)
+          && !isDirectory.boolValue && (patterns.isEmpty || isNamed($0))
+      }
+      if files.isEmpty, !patterns.isEmpty {
+        throw HubError.filesNotCached(reference: "\(reference)", patterns: patterns, path: path)
+      }
       return Result(path: path, commit: commit, files: files.sorted(), bytes: 0)
     }
     let listing = try await HubListing(reference, settings)
@@ -106,8 +112,7 @@ public struct HubPull: Sendable {
   private func checkSpace(_ files: [HubFile], _ cache: HubCache) throws(FileError) {
     let needed = files.reduce(1 << 20) { sum, file in
       let blob = cache.blob(file.checksum, of: reference)
-      return FileManager.default.fileExists(atPath: blob)
-        ? sum : sum.addingReportingOverflow(file.byteCount).partialValue
+      return FileManager.default.fileExists(atPath: blob) ? sum : sum + file.byteCount
     }
     try OutputDirectory.checkSpace(at: settings.cache, needed: needed)
   }

@@ -72,6 +72,9 @@ public enum StepTime {
     return Stopwatch.times(seconds: 0.005) { Kernels.scale(numbers.buffer, by: 1) }.map { $0 / bytes }
   }
 
+  /// Extents of dense operands that are measured whole.
+  private static let mostOfDense = 4096
+
   /// The part of a call that is measured, and a body that makes it.
   private static func work(_ call: KernelCall) -> (KernelCall, () -> Void) {
     switch call {
@@ -96,9 +99,10 @@ public enum StepTime {
         }
       )
     case .dense(let m, let n, let k, let transposesA, let transposesB):
+      let (m, n, k) = (min(m, mostOfDense), min(n, mostOfDense), min(k, mostOfDense))
       let (a, b, c) = (Numbers(m * k), Numbers(k * n), Numbers(m * n))
       return (
-        call,
+        .dense(m: m, n: n, k: k, transposesA: transposesA, transposesB: transposesB),
         {
           Kernels.gemm(
             c.buffer, a.input, transposeA: transposesA, b.input, transposeB: transposesB, m: m, n: n, k: k)

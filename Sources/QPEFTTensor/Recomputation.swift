@@ -15,11 +15,10 @@ package final class Recomputation: @unchecked Sendable {
   /// The numbers.
   package var tensor: Tensor {
     if let result { return result }
-    guard let body else { preconditionFailure("a tensor whose computation asks for itself") }
+    // What it is computed from need not live as long as the result.
+    guard let body = body.take() else { preconditionFailure("a tensor whose computation asks for itself") }
     let tensor = Tensor.$isRecomputing.withValue(true) { body() }
     result = tensor
-    // What it was computed from need not live as long as the result.
-    self.body = nil
     return tensor
   }
 }

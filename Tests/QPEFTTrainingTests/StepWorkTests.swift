@@ -31,7 +31,11 @@ import Testing
     let expected = 2 * 40 * (2 * linear - first) + 2 * 39 * 2 * head
     #expect(products(kept) == Double(expected))
     let again = try work(.blockInput).work
-    #expect(products(again) == Double(expected + 2 * 40 * linear))
+    // Nobody asks for a block's result a second time, so its last product is left out.
+    let last = model.linears.filter { $0.site.name.hasSuffix("down_proj") }.reduce(0) {
+      $0 + $1.base.weight.rows * $1.base.weight.columns
+    }
+    #expect(products(again) == Double(expected + 2 * 40 * (linear - last)))
     #expect(products(try work(.keepProducts).work) == products(kept))
     #expect(again.tensorBytes > kept.tensorBytes && again.operations > kept.operations)
   }

@@ -42,12 +42,13 @@ struct Checkpoint: Operation {
     let tape = Tape(seed: seed, step: step)
     tape.repeatsCheapOperations = true
     tape.postpones = true
-    let output: Source
-    let x: Variable
-    (x, output) = Tensor.$isRecomputing.withValue(true) {
+    // The result itself is not kept: nobody asks for its numbers.
+    let (x, output) = Tensor.$isRecomputing.withValue(true) {
       let input = saved.tensor
       let x = inputNeedsGradient ? tape.leaf(input) : Variable(input, on: tape)
-      return (x, body(x).source)
+      let output = body(x)
+      precondition(gradient.shape == output.shape, "gradient \(gradient.shape) for a result \(output.shape)")
+      return (x, output.source)
     }
     if let dx = tape.backward(from: output, gradient: gradient, to: [x])[0] { gradients.add(dx, to: 0) }
   }

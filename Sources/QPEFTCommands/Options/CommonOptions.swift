@@ -30,7 +30,7 @@ enum Limits {
 
 /// How many cores.
 struct ThreadOptions: ParsableArguments {
-  @Option(help: "Threads to compute with (default: one for each core). Results do not depend on it.")
+  @Option(help: "Threads to compute with (default: one for each core that it may use). Results do not depend on it.")
   var threads: Int?
 
   func validate() throws {

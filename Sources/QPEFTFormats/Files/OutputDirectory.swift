@@ -76,7 +76,8 @@ package final class OutputDirectory {
     var url = URL(fileURLWithPath: path).standardizedFileURL
     while !FileManager.default.fileExists(atPath: url.path), url.path != "/" { url.deleteLastPathComponent() }
     var status = statvfs()
-    guard statvfs(url.path, &status) == 0 else { return nil }
+    // Some file systems of a network say nothing of their size.
+    guard statvfs(url.path, &status) == 0, status.f_blocks > 0 else { return nil }
     return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
   }
 }

@@ -42,6 +42,7 @@ package struct MLXAdapterExporter {
         "keys": .array(keys.sorted().map { .string($0) }),
       ],
     ]
+    try OutputDirectory.checkSpace(at: path, needed: tensors.values.reduce(1 << 20) { $0 + $1.byteCount })
     let directory = try OutputDirectory(path: path)
     let names = tensors.keys.sorted()
     let writer = try SafetensorsWriter(

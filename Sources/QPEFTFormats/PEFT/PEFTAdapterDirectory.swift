@@ -44,6 +44,7 @@ public struct PEFTAdapterDirectory: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch { throw FileError.system(action: "create", path: path, reason: error.localizedDescription) }
+    try OutputDirectory.checkSpace(at: path, needed: tensors.values.reduce(1 << 20) { $0 + $1.byteCount })
     if unlink(path + "/" + Self.configName) != 0, errno != ENOENT { throw FileError.last("replace", path) }
     let names = tensors.keys.sorted()
     let writer = try SafetensorsWriter(

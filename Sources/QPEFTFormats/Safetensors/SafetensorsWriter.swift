@@ -45,7 +45,7 @@ public final class SafetensorsWriter {
   private var late: [String: [UInt8]] = [:]
   private let fixedBytes: Int
 
-  /// Plans a file at `path`. Throws where the disk has no room for it.
+  /// Plans a file at `path`.
   /// - Precondition: names are distinct.
   public init(path: String, tensors: [Plan], metadata: [String: String] = ["format": "pt"]) throws(FileError) {
     self.metadata = metadata
@@ -62,7 +62,6 @@ public final class SafetensorsWriter {
     fixedBytes = offset
     let header = Self.header(plans, metadata, lengths: [:])
     dataStart = (8 + header.count + 63) / 64 * 64
-    try OutputDirectory.checkSpace(at: path, needed: plans.reduce(dataStart) { $0 + $1.byteCount })
     file = try OutputFile(path: path)
   }
 

@@ -74,7 +74,7 @@ struct ExampleBuilder: Sendable {
   /// Tokens of a text alone.
   mutating func encode(_ text: String) -> TokenizedText {
     let encoded = chat.tokenizer.encodeWithOffsets(text, addSpecialTokens: false, &workspace)
-    remarks = signs.remarks(on: text, encoded)
+    remarks = signs.remarks(on: text, encoded, &workspace)
     return encoded
   }
 

@@ -10,6 +10,8 @@ struct TextSigns: Sendable {
 
   /// Most unwritable characters that are named.
   static let mostNamed = 20
+  /// Most characters of unknown words that are looked at alone.
+  private static let mostTests = 256
 
   private let tokenizer: Tokenizer
   /// Ids that stand for what the vocabulary lacks: the unknown token, and bytes that are no control characters.
@@ -39,9 +41,9 @@ struct TextSigns: Sendable {
     }.map { Array($0.utf8) }
   }
 
-  func remarks(on text: String, _ encoded: TokenizedText) -> Remarks {
+  func remarks(on text: String, _ encoded: TokenizedText, _ workspace: inout Tokenizer.Workspace) -> Remarks {
     var remarks = Remarks()
-    if !substitutes.isEmpty { remarks.unwritable = unwritable(in: text, encoded) }
+    if !substitutes.isEmpty { remarks.unwritable = unwritable(in: text, encoded, &workspace) }
     if foreign.isEmpty { return remarks }
     var text = text
     text.withUTF8 { bytes in
@@ -57,27 +59,33 @@ struct TextSigns: Sendable {
     return remarks
   }
 
-  private func unwritable(in text: String, _ encoded: TokenizedText) -> [String] {
+  private func unwritable(
+    in text: String, _ encoded: TokenizedText, _ workspace: inout Tokenizer.Workspace
+  ) -> [String] {
     guard let first = encoded.ids.firstIndex(where: substitutes.contains) else { return [] }
     let bytes = Array(text.utf8)
     var found: [String] = []
-    var end = 0
+    var (end, tests) = (0, 0)
     for (id, range) in zip(encoded.ids[first...], encoded.ranges[first...]) where substitutes.contains(id) {
       // Bytes of a character whose first one was seen.
       if range.upperBound <= end { continue }
-      let part = Self.characters(around: range, in: bytes)
-      end = part.endIndex
-      for scalar in String(decoding: part, as: UTF8.self).unicodeScalars where !scalar.properties.isWhitespace {
+      let characters = Self.characters(around: range, in: bytes)
+      end = characters.endIndex
+      let part = String(decoding: characters, as: UTF8.self).unicodeScalars
+      let isOne = part.count == 1
+      // In a word that one character spoils, that one.
+      for scalar in part where !scalar.properties.isWhitespace && tests < Self.mostTests {
         let name = String(scalar)
-        // In a word that one character spoils, that one.
-        if !found.contains(name), isUnwritable(name) { found.append(name) }
+        if found.contains(name) { continue }
+        if !isOne { tests += 1 }
+        if isOne || isUnwritable(name, &workspace) { found.append(name) }
         if found.count == Self.mostNamed { return found }
       }
     }
     if !found.isEmpty { return found }
     // A word that is too long for the tokenizer, of characters that are not.
     let word = String(decoding: Self.characters(around: encoded.ranges[first], in: bytes), as: UTF8.self)
-    return [String(word.prefix(Self.mostNamed))]
+    return [String(String.UnicodeScalarView(word.unicodeScalars.prefix(Self.mostNamed)))].filter { !$0.isEmpty }
   }
 
   /// Whole characters: a byte of one that is written byte by byte is a token.
@@ -89,7 +97,7 @@ struct TextSigns: Sendable {
     return bytes[max(0, start)..<min(bytes.count, end)]
   }
 
-  private func isUnwritable(_ character: String) -> Bool {
-    tokenizer.encode(character, addSpecialTokens: false).contains(where: substitutes.contains)
+  private func isUnwritable(_ character: String, _ workspace: inout Tokenizer.Workspace) -> Bool {
+    tokenizer.encode(character, addSpecialTokens: false, &workspace).contains(where: substitutes.contains)
   }
 }

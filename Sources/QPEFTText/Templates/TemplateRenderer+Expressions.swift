@@ -4,7 +4,8 @@ extension TemplateRenderer {
   mutating func evaluate(_ expression: TemplateExpression) throws(TemplateError) -> TemplateValue {
     let value = try evaluated(expression)
     switch expression.form {
-    case .list, .tuple, .dictionary, .call, .filter, .binary: try checkWhole(value, expression.place)
+    case .binary("and", _, _), .binary("or", _, _): break
+    case .list, .tuple, .dictionary, .call, .filter, .binary: try checkMade(value, expression.place)
     default: break
     }
     return value
@@ -191,7 +192,7 @@ extension TemplateRenderer {
     switch value {
     case .undefined: return []
     case .dictionary(let items): return items.map(\.key)
-    case .string(let text), .markup(let text): return text.unicodeScalars.map { .string(String(Character($0))) }
+    case .string(let text), .markup(let text): return try characters(of: text, place)
     case .generator(let index):
       defer { generators[index] = [] }
       return Array(generators[index])
@@ -202,7 +203,8 @@ extension TemplateRenderer {
   }
 
   /// Items that can be gone over once, as Python's generators.
-  mutating func generator(_ items: [TemplateValue]) -> TemplateValue {
+  mutating func generator(_ items: [TemplateValue], _ place: TemplatePlace) throws(TemplateError) -> TemplateValue {
+    try checkMade(.list(items), place)
     generators.append(items[...])
     return .generator(generators.count - 1)
   }

@@ -61,9 +61,9 @@ extension TemplateRenderer {
     case "wordcount": return .integer(Text.wordCount(value.text))
     case "int", "float", "abs", "round", "filesizeformat": return try numeric(name, value, arguments, place)
     case "items":
-      if value.isUndefined { return generator([]) }
+      if value.isUndefined { return try generator([], place) }
       guard case .dictionary(let items) = value else { throw failure("'items' of \(value.kind)", place) }
-      return generator(items.map { .tuple([$0.key, $0.value]) })
+      return try generator(items.map { .tuple([$0.key, $0.value]) }, place)
     case "dictsort":
       guard case .dictionary(let items) = value else { throw failure("'dictsort' of \(value.kind)", place) }
       let byValue = arguments(1, "by")?.string == "value"
@@ -156,6 +156,10 @@ extension TemplateRenderer {
     var separators = (item: indent == nil ? ", " : ",", key: ": ")
     if let given = arguments(2, "separators")?.items, given.count == 2 {
       separators = (given[0].text, given[1].text)
+    }
+    // Written before and between all members.
+    for text in [indent ?? "", separators.item, separators.key] where text.utf8.count > 64 {
+      throw failure("'tojson' with more than 64 bytes between members", place)
     }
     let sortsKeys = arguments(3, "sort_keys")?.isTrue ?? false
     guard

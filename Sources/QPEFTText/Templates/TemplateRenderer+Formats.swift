@@ -11,6 +11,7 @@ extension TemplateRenderer {
     _ text: String, _ arguments: Arguments, _ next: inout Int, nesting: Int, _ place: TemplatePlace
   ) throws(TemplateError) -> String {
     var result = String.UnicodeScalarView()
+    var size = 0
     var scalars = Array(text.unicodeScalars)[...]
     while let scalar = scalars.popFirst() {
       guard scalar == "{" || scalar == "}" else {
@@ -32,6 +33,8 @@ extension TemplateRenderer {
       }
       guard nesting < 2 else { throw failure("a format inside of a format inside of a format", place) }
       let value = try formatted(String(field), arguments, &next, nesting, place)
+      size += value.utf8.count
+      try checkSize(size, scalars.count, place)
       result.append(contentsOf: value.unicodeScalars)
     }
     return String(result)
@@ -97,6 +100,7 @@ extension TemplateRenderer {
     var values: ArraySlice<TemplateValue> = if case .tuple(let items) = value { items[...] } else { [value] }
     var isNamed = false
     var result = String.UnicodeScalarView()
+    var size = 0
     var rest = Array(text.unicodeScalars)[...]
     func nextValue(_ values: inout ArraySlice<TemplateValue>) throws(TemplateError) -> TemplateValue {
       guard let value = values.popFirst() else { throw failure("a format with more fields than values", place) }
@@ -146,7 +150,10 @@ extension TemplateRenderer {
         continue
       }
       let field = if let named { named } else { try nextValue(&values) }
-      result.append(contentsOf: try percentField(kind, form, field, place).unicodeScalars)
+      let part = try percentField(kind, form, field, place)
+      size += part.utf8.count
+      try checkSize(size, rest.count, place)
+      result.append(contentsOf: part.unicodeScalars)
     }
     // Python lets what has members go unused.
     let isLoose: Bool =

@@ -3,17 +3,16 @@ extension TemplateRenderer {
   /// Bytes of a text or a list, which no chat needs more of: a template may double them in a loop.
   private static let largest = 1 << 26
 
-  /// Looks at values within values, of one rendering.
-  private static let mostLooks = 20_000_000
+  /// Bytes of all that a rendering makes, which bounds what it can hold at a time.
+  private static let mostMade = 1 << 32
 
-  /// Refuses a value that was made and holds too much, what it holds many times being counted as often, or nests too deep: who
-  /// compares or prints it would not come to an end.
-  mutating func checkWhole(_ value: TemplateValue, _ place: TemplatePlace) throws(TemplateError) {
-    if value.string != nil { return }
-    var room = TemplateRoom(bytes: Self.largest, looks: Self.mostLooks - looks)
-    let fits = room.takes(value, depth: 0)
-    looks = Self.mostLooks - room.looks
-    if !fits { throw failure("a value that grows beyond all reason", place) }
+  /// Refuses a value that was made and is too large, what it holds many times being counted as often, or nests too deep: who compares
+  /// or prints it would not come to an end.
+  mutating func checkMade(_ value: TemplateValue, _ place: TemplatePlace) throws(TemplateError) {
+    var room = TemplateRoom(bytes: Self.largest)
+    guard room.takes(value, depth: 0) else { throw failure("a value that grows beyond all reason", place) }
+    made += Self.largest - room.bytes
+    if made > Self.mostMade { throw failure("values that together grow beyond all reason", place) }
   }
 
   func checkSize(_ left: Int, _ right: Int, _ place: TemplatePlace) throws(TemplateError) {
@@ -45,6 +44,23 @@ extension TemplateRenderer {
     let (growth, overflows) = min(most, places).multipliedReportingOverflow(by: new.utf8.count)
     try checkSize(text.utf8.count, overflows ? Self.largest + 1 : growth, place)
     return Text.replace(text, old, new, most: most)
+  }
+
+  /// The characters of a text as texts.
+  func characters(of text: String, _ place: TemplatePlace) throws(TemplateError) -> [TemplateValue] {
+    try checkCount(text.utf8.count, place)
+    return text.unicodeScalars.map { .string(String(Character($0))) }
+  }
+
+  /// Parts of a text as a list.
+  func parts(_ texts: [String], _ place: TemplatePlace) throws(TemplateError) -> TemplateValue {
+    try checkCount(texts.count, place)
+    return .list(texts.map { .string($0) })
+  }
+
+  /// Items take many times the bytes of a short text.
+  private func checkCount(_ count: Int, _ place: TemplatePlace) throws(TemplateError) {
+    if count > Self.largest / 64 { throw failure("a list that grows beyond all reason", place) }
   }
 
   /// The texts of values, one behind the other.
@@ -81,20 +97,22 @@ extension TemplateRenderer {
 private struct TemplateRoom {
   private static let deepest = 256
 
-  var bytes, looks: Int
+  var bytes: Int
 
   /// False where there is not enough.
   mutating func takes(_ value: TemplateValue, depth: Int) -> Bool {
-    looks -= 1
     bytes -= MemoryLayout<TemplateValue>.stride + (value.string?.utf8.count ?? 0)
-    if bytes < 0 || looks < 0 || depth > Self.deepest { return false }
+    if bytes < 0 || depth > Self.deepest { return false }
     switch value {
     case .list(let items), .tuple(let items): return takes(items, depth)
     case .dictionary(let items):
       return items.allSatisfy { takes($0.key, depth: depth + 1) && takes($0.value, depth: depth + 1) }
     case .view(let view):
-      if case .range = view.form { return true }
-      return takes(view.items, depth)
+      // Numbers alone, which need no look.
+      if case .range = view.form { bytes -= value.size } else { return takes(view.items, depth) }
+      return bytes >= 0
+    case .method(let owner, _): return takes(owner, depth: depth + 1)
+    case .loop(let loop): return takes(loop.items, depth)
     default: return true
     }
   }

@@ -15,13 +15,13 @@ extension TemplateRenderer {
         return value.withText(String(String.UnicodeScalarView(value.text.unicodeScalars.reversed())))
       }
       if case .generator = value { return .list(try elements(of: value, place).reversed()) }
-      return generator(try reversed(value, name, place))
+      return try generator(try reversed(value, name, place), place)
     case "map", "select", "reject", "selectattr", "rejectattr":
       // Python asks the value first, and only then what to do.
-      guard value.isTrue else { return generator([]) }
+      guard value.isTrue else { return try generator([], place) }
       let items = try elements(of: value, place)
-      return generator(
-        name == "map" ? try mapped(items, arguments, place) : try selected(name, items, arguments, place))
+      return try generator(
+        name == "map" ? try mapped(items, arguments, place) : try selected(name, items, arguments, place), place)
     default: return try collected(name, try elements(of: value, place), arguments, place)
     }
   }
@@ -71,7 +71,7 @@ extension TemplateRenderer {
         seen.append(key)
         kept.append(item)
       }
-      return generator(kept)
+      return try generator(kept, place)
     case "sum":
       var total = arguments(1, "start") ?? .integer(0)
       if total.string != nil { throw failure("'sum' adds no strings: 'join' does", place) }
@@ -89,15 +89,15 @@ extension TemplateRenderer {
         throw failure("'batch' asks for a number of items", place)
       }
       let filler = arguments(1, "fill_with").flatMap { $0.isNone ? nil : $0 }
-      return generator(
+      return try generator(
         stride(from: 0, to: items.count, by: size).map { start in
           let part = Array(items[start..<min(items.count - start, size) + start])
           return .list(part + (filler.map { Array(repeating: $0, count: min(size - part.count, 1 << 16)) } ?? []))
-        })
+        }, place)
     case "slice":
       guard let count = try required(arguments, 0, "slices", name, place).integer, (1...(1 << 16)).contains(count)
       else { throw failure("'slice' asks for a number of slices", place) }
-      return generator(Self.slices(items, count, filler: arguments(1, "fill_with")))
+      return try generator(Self.slices(items, count, filler: arguments(1, "fill_with")), place)
     default: return try grouped(items, arguments, ignoresCase: !isSensitive(2), place)
     }
   }
@@ -168,7 +168,12 @@ extension TemplateRenderer {
     }
     let name = try required(arguments, 0, "filter", "map", place).text
     let rest = Arguments(positional: Array(arguments.positional.dropFirst()), named: arguments.named)
-    for item in items { result.append(try filter(name, item, rest, place)) }
+    var size = 0
+    for item in items {
+      result.append(try filter(name, item, rest, place))
+      size += result.last?.size ?? 0
+      try checkSize(size, 0, place)
+    }
     return result
   }
 

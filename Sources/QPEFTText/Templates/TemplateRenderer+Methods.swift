@@ -152,13 +152,13 @@ extension TemplateRenderer {
       let most = arguments(1, "maxsplit")?.integer ?? -1
       let limit = most < 0 ? Int.max : most
       guard let separator = arguments(0, "sep"), !separator.isNone else {
-        return .list(Text.words(text, most: limit, fromEnd: name == "rsplit").map { .string($0) })
+        return try parts(Text.words(text, most: limit, fromEnd: name == "rsplit"), place)
       }
       guard let separator = separator.string, !separator.isEmpty else { throw failure("an empty separator", place) }
-      return .list(
-        Text.split(text, by: separator, most: limit, fromEnd: name == "rsplit" && limit != .max).map { .string($0) })
+      return try parts(
+        Text.split(text, by: separator, most: limit, fromEnd: name == "rsplit" && limit != .max), place)
     case "splitlines":
-      return .list(Text.lines(text, keepEnds: arguments(0, "keepends")?.isTrue ?? false).map { .string($0) })
+      return try parts(Text.lines(text, keepEnds: arguments(0, "keepends")?.isTrue ?? false), place)
     case "startswith", "endswith":
       let wanted = try required(arguments, 0, "prefix", name, place)
       let options: [TemplateValue] = if case .tuple(let items) = wanted { items } else { [wanted] }
@@ -212,6 +212,7 @@ extension TemplateRenderer {
     case "expandtabs":
       let width = arguments(0, "tabsize")?.integer ?? 8
       guard width <= 255 else { throw failure("a tab of more than 255", place) }
+      try checkSize(text.utf8.count, width * text.utf8.count { $0 == UInt8(ascii: "\t") }, place)
       return .string(Text.withTabs(text, every: width))
     case "istitle": return .bool(Text.isTitle(text))
     case "isprintable": return .bool(text.unicodeScalars.allSatisfy(TemplateValue.isPrintable))

@@ -20,8 +20,8 @@ struct TemplateRenderer {
   private(set) var generations: [Range<Int>] = []
   private var isMainOutput = true
   private var steps = 0
-  /// See `checkWhole`.
-  var looks = 0
+  /// Bytes of all values that were made so far.
+  var made = 0
   private var callDepth = 0
   let clock: @Sendable (String) -> String
   /// Loops and calls of one rendering; a template that needs more does not end.
@@ -198,8 +198,11 @@ struct TemplateRenderer {
     _ value: TemplateValue, to target: TemplateTarget, _ place: TemplatePlace
   ) throws(TemplateError) {
     switch target {
-    case .name(let name): scopes[scopes.count - 1][name] = value
+    case .name(let name):
+      try checkMade(value, place)
+      scopes[scopes.count - 1][name] = value
     case .attribute(let name, let attribute):
+      try checkMade(value, place)
       guard case .namespace(let index) = lookUp(name) else {
         throw TemplateError(.evaluation, "cannot set '\(name).\(attribute)': '\(name)' is no namespace", place)
       }
@@ -277,7 +280,7 @@ struct TemplateRenderer {
     var scope: [String: TemplateValue] = [:]
     if macro.implicit.contains("varargs") { scope["varargs"] = .tuple(Array(extra)) }
     if macro.implicit.contains("kwargs") { scope["kwargs"] = .dictionary(named.map { (.string($0.name), $0.value) }) }
-    for value in scope.values { try checkWhole(value, place) }
+    for value in scope.values { try checkMade(value, place) }
     if macro.implicit.contains("caller") { scope["caller"] = caller ?? .undefined("no caller is defined") }
     let outer = captured ?? Array(scopes[..<min(depth, scopes.count)])
     return .string(
