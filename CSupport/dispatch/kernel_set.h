@@ -7,7 +7,7 @@
 
 enum {
   QP_KC = 256,      // depth of a panel: some rows of tokens and a panel of weights stay in the nearest cache
-  QP_MC = 512,      // tokens packed at a time; a decoded panel is used for that many
+  QP_MC = 512,      // tokens whose inputs are copied at a time; of more tokens, fewer inputs
   QP_GROUP = 256,   // weight rows (or columns) a task decodes at a time: 256 KiB in the second cache
   QP_MAX_MR = 16,   // bounds over all sets, so that the size of scratch does not depend on the set in use
   QP_MAX_NR = 32,

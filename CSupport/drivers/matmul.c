@@ -1,5 +1,5 @@
-/// x · Wᵀ and dy · W over frozen weights: tokens are laid side by side once, then every task decodes a group of panels of W
-/// into its own scratch and runs all tokens over them. The float copy of W never exists; a panel lives for QP_MC tokens.
+/// x · Wᵀ and dy · W over frozen weights, in rounds over the inputs: tokens are laid side by side, then every task decodes a
+/// group of panels of W into its own scratch and runs all tokens over them. The float copy of W never exists.
 ///
 ///   y[n, outputs] (+)= sum over k of x[n, k] * W'(k, output)
 ///
@@ -20,19 +20,22 @@ typedef struct {
   const float *x;
   const qp_matrix *w;
   size_t n, outputs, depth, group;  // n: tokens of this pass
+  size_t first, end;                // inputs of this round, whole k-blocks
   int accumulate, transposed;
   float *tokens, *panels;
 } product;
 
 // x as [k-block][token][kc]: the rows that a tile reads lie side by side, where as rows of x they may share a few lines of cache.
-static float *tokens_at(const product *p, size_t k, size_t kc, size_t token) { return p->tokens + k * p->n + token * kc; }
+static float *tokens_at(const product *p, size_t k, size_t kc, size_t token) {
+  return p->tokens + (k - p->first) * p->n + token * kc;
+}
 
 static void copy_tokens(void *context, size_t task, size_t worker) {
   (void)worker;
   const product *p = context;
   size_t end = qp_least(p->n, (task + 1) * QP_COPIED);
-  for (size_t k = 0; k < p->depth; k += QP_KC) {
-    size_t kc = qp_least(p->depth - k, QP_KC);
+  for (size_t k = p->first; k < p->end; k += QP_KC) {
+    size_t kc = qp_least(p->end - k, QP_KC);
     for (size_t i = task * QP_COPIED; i < end; i++)
       memcpy(tokens_at(p, k, kc, i), p->x + i * p->depth + k, kc * sizeof(float));
   }
@@ -58,8 +61,8 @@ static void multiply_group(void *context, size_t index, size_t worker) {
   size_t first = index * p->group, outputs = qp_least(p->outputs - first, p->group);
   size_t panel_count = (outputs + nr - 1) / nr;
   float *panels = p->panels + worker * (QP_GROUP * QP_KC);
-  for (size_t k = 0; k < p->depth; k += QP_KC) {
-    size_t kc = qp_least(p->depth - k, QP_KC);
+  for (size_t k = p->first; k < p->end; k += QP_KC) {
+    size_t kc = qp_least(p->end - k, QP_KC);
     for (size_t o = 0; o < outputs; o += nr) {
       size_t width = qp_least(outputs - o, nr);
       pack_panel(p, panels + o * kc, first + o, width, k, kc);
@@ -145,15 +148,24 @@ static int few_tokens(product *p) {
 
 static size_t token_floats(size_t n, size_t depth) { return qp_round_up(qp_least(n, QP_MC) * depth, 16); }
 
+// A pass decodes W once, so it takes as many tokens as there is room for with one k-block of each; a round, as many k-blocks.
 static void multiply(product p, size_t n, void *scratch) {
   p.tokens = scratch;
   p.panels = p.tokens + token_floats(n, p.depth);
-  for (size_t first = 0; first < n; first += QP_MC, p.x += QP_MC * p.depth, p.y += QP_MC * p.outputs) {
-    p.n = qp_least(n - first, QP_MC);
-    if (n <= QP_FEW_MAX && few_tokens(&p)) continue;
-    p.group = group_of(p.set, p.outputs);
-    qp_parallel_for((p.n + QP_COPIED - 1) / QP_COPIED, copy_tokens, &p);
-    qp_parallel_for((p.outputs + p.group - 1) / p.group, multiply_group, &p);
+  if (n <= QP_FEW_MAX) {
+    p.n = n;
+    if (few_tokens(&p)) return;
+  }
+  p.group = group_of(p.set, p.outputs);
+  size_t room = QP_MC * p.depth, most = room / QP_KC > QP_MC ? room / QP_KC : QP_MC;
+  for (size_t done = 0; done < n; done += p.n, p.x += p.n * p.depth, p.y += p.n * p.outputs) {
+    p.n = qp_least(n - done, most);
+    size_t round = p.n <= QP_MC ? p.depth : room / p.n / QP_KC * QP_KC;
+    for (p.first = 0; p.first < p.depth; p.first = p.end) {
+      p.end = qp_least(p.depth, p.first + round);
+      qp_parallel_for((p.n + QP_COPIED - 1) / QP_COPIED, copy_tokens, &p);
+      qp_parallel_for((p.outputs + p.group - 1) / p.group, multiply_group, &p);
+    }
   }
 }
 

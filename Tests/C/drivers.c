@@ -117,6 +117,13 @@ static void products(void) {
   product(&w, 600, 0);  // more tokens than are packed at a time
   product(&w, 600, 1);
   clear();
+  test_matrix deep = matrix_of(3, 20, 832);  // fewer inputs at a time, and more tokens than one k-block of each has room for
+  product(&deep, 900, 0);
+  product(&deep, 1700, 0);
+  clear();
+  test_matrix high = matrix_of(3, 832, 32);
+  product(&high, 1700, 1);
+  clear();
 }
 
 typedef struct {
