@@ -21,13 +21,31 @@ typedef struct {
   const qp_matrix *w;
   size_t n, outputs, depth, group;  // n: tokens of this pass
   size_t first, end;                // inputs of this round, whole k-blocks
-  int accumulate, transposed;
+  int accumulate, transposed, in_place;
   float *tokens, *panels;
 } product;
 
 // x as [k-block][token][kc]: the rows that a tile reads lie side by side, where as rows of x they may share a few lines of cache.
-static float *tokens_at(const product *p, size_t k, size_t kc, size_t token) {
+static float *copied_at(const product *p, size_t k, size_t kc, size_t token) {
   return p->tokens + (k - p->first) * p->n + token * kc;
+}
+
+static const float *tokens_at(const product *p, size_t k, size_t kc, size_t token, size_t *step) {
+  *step = p->in_place ? p->depth : kc;
+  return p->in_place ? p->x + token * p->depth + k : copied_at(p, k, kc, token);
+}
+
+// Whether the rows of x that a tile reads are short, and fall into different sets of the nearest cache, as copied ones do, but for one
+// more in a set: then they are read where they lie. Caches have 64 sets of lines of 64 bytes.
+static int rows_lie_apart(size_t depth, size_t rows) {
+  if (depth > 4 * QP_KC) return 0;
+  uint8_t lines[64] = {0}, most = 0;
+  size_t width = qp_least(depth, QP_KC) / 16;
+  for (size_t i = 0; i < rows * width; i++) {
+    uint8_t count = ++lines[(i / width * depth / 16 + i % width) % 64];
+    if (count > most) most = count;
+  }
+  return most <= (rows * width + 63) / 64 + 1;
 }
 
 static void copy_tokens(void *context, size_t task, size_t worker) {
@@ -37,7 +55,7 @@ static void copy_tokens(void *context, size_t task, size_t worker) {
   for (size_t k = p->first; k < p->end; k += QP_KC) {
     size_t kc = qp_least(p->end - k, QP_KC);
     for (size_t i = task * QP_COPIED; i < end; i++)
-      memcpy(tokens_at(p, k, kc, i), p->x + i * p->depth + k, kc * sizeof(float));
+      memcpy(copied_at(p, k, kc, i), p->x + i * p->depth + k, kc * sizeof(float));
   }
 }
 
@@ -69,9 +87,10 @@ static void multiply_group(void *context, size_t index, size_t worker) {
     }
     // A strip of tokens stays in the nearest cache while the panels stream past it.
     for (size_t i = 0; i < strips * panel_count; i++) {
-      size_t strip = i / panel_count, o = i % panel_count * nr;
-      set->gemm_tile(p->y + strip * mr * p->outputs + first + o, p->outputs, tokens_at(p, k, kc, strip * mr), kc, 1,
-                     panels + o * kc, kc, qp_least(p->n - strip * mr, mr), qp_least(outputs - o, nr), p->accumulate || k > 0);
+      size_t strip = i / panel_count, o = i % panel_count * nr, step;
+      const float *tokens = tokens_at(p, k, kc, strip * mr, &step);
+      set->gemm_tile(p->y + strip * mr * p->outputs + first + o, p->outputs, tokens, step, 1, panels + o * kc, kc,
+                     qp_least(p->n - strip * mr, mr), qp_least(outputs - o, nr), p->accumulate || k > 0);
     }
   }
 }
@@ -157,13 +176,14 @@ static void multiply(product p, size_t n, void *scratch) {
     if (few_tokens(&p)) return;
   }
   p.group = group_of(p.set, p.outputs);
+  p.in_place = rows_lie_apart(p.depth, p.set->mr);
   size_t room = QP_MC * p.depth, most = room / QP_KC > QP_MC ? room / QP_KC : QP_MC;
   for (size_t done = 0; done < n; done += p.n, p.x += p.n * p.depth, p.y += p.n * p.outputs) {
     p.n = qp_least(n - done, most);
-    size_t round = p.n <= QP_MC ? p.depth : room / p.n / QP_KC * QP_KC;
+    size_t round = p.n <= QP_MC || p.in_place ? p.depth : room / p.n / QP_KC * QP_KC;
     for (p.first = 0; p.first < p.depth; p.first = p.end) {
       p.end = qp_least(p.depth, p.first + round);
-      qp_parallel_for((p.n + QP_COPIED - 1) / QP_COPIED, copy_tokens, &p);
+      if (!p.in_place) qp_parallel_for((p.n + QP_COPIED - 1) / QP_COPIED, copy_tokens, &p);
       qp_parallel_for((p.outputs + p.group - 1) / p.group, multiply_group, &p);
     }
   }

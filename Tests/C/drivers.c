@@ -121,6 +121,9 @@ static void products(void) {
   product(&deep, 900, 0);
   product(&deep, 1700, 0);
   clear();
+  test_matrix apart = matrix_of(3, 40, 576);  // rows that are read where they lie
+  product(&apart, 70, 0);
+  clear();
   test_matrix high = matrix_of(3, 832, 32);
   product(&high, 1700, 1);
   clear();
