@@ -46,7 +46,8 @@ enum Format {
   /// What was found in a data file, in a line.
   static func words(_ finding: DatasetFindings.Finding) -> String {
     let lines = finding.lines.map(String.init).joined(separator: ", ")
-    return finding.message + (lines.isEmpty ? "" : " (lines \(lines))") + "; " + finding.remedy
+    let place = finding.lines.count == 1 ? " (line \(lines))" : " (lines \(lines))"
+    return finding.message + (lines.isEmpty ? "" : place) + "; " + finding.remedy
   }
 
   /// A value as JSON text with sorted keys, `words_like_this`.
