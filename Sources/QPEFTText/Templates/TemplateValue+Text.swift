@@ -40,27 +40,27 @@ extension TemplateValue {
     return isWhole ? String(decoding: text[..<(exponent - 2)] + text[exponent...], as: UTF8.self) : "\(number)"
   }
 
-  /// A text as Python writes it in quotes.
+  /// A text as Python writes it in quotes. Byte by byte, since a list may hold it very often.
   static func quoted(_ text: String) -> String {
-    let scalars = text.unicodeScalars
-    let quote: Unicode.Scalar = scalars.contains("'") && !scalars.contains("\"") ? "\"" : "'"
-    var result = String.UnicodeScalarView()
-    result.append(quote)
-    for scalar in scalars {
+    let bytes = text.utf8
+    let quote = bytes.contains(UInt8(ascii: "'")) && !bytes.contains(UInt8(ascii: "\"")) ? "\"" : "'" as Unicode.Scalar
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count + 2)
+    result.append(UInt8(ascii: quote))
+    for scalar in text.unicodeScalars {
       switch scalar {
-      case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
-      case "\n": result.append(contentsOf: "\\n".unicodeScalars)
-      case "\r": result.append(contentsOf: "\\r".unicodeScalars)
-      case "\t": result.append(contentsOf: "\\t".unicodeScalars)
-      case quote:
-        result.append("\\")
-        result.append(scalar)
-      case _ where !isPrintable(scalar): result.append(contentsOf: escape(scalar).unicodeScalars)
-      default: result.append(scalar)
+      case "\\": result += "\\\\".utf8
+      case "\n": result += "\\n".utf8
+      case "\r": result += "\\r".utf8
+      case "\t": result += "\\t".utf8
+      case quote: result += [UInt8(ascii: "\\"), UInt8(ascii: quote)]
+      case " "..."~": result.append(UInt8(ascii: scalar))
+      case _ where !isPrintable(scalar): result += escape(scalar).utf8
+      default: result += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter
       }
     }
-    result.append(quote)
-    return String(result)
+    result.append(UInt8(ascii: quote))
+    return String(decoding: result, as: UTF8.self)
   }
 
   /// Python's `isprintable`: neither control, format, surrogate, private nor unassigned, and no space but the plain one.
