@@ -79,7 +79,7 @@ public enum StepTime {
   private static func work(_ call: KernelCall) -> (KernelCall, () -> Void) {
     switch call {
     case .product(let storage, let rows, let columns, let isTransposed, let tokens):
-      // A matrix is decoded once for so many tokens (QP_MC of the kernels); more of its rows take as long as these.
+      // Of more tokens, decoding a weight once for them all is a smaller part; more rows of a matrix take as long as these.
       let tokens = min(tokens, 512)
       let rows = min(rows, max(64, 6_000_000 / columns))
       let matrix = BlankMatrix(storage: storage, rows: rows, columns: columns)
