@@ -97,23 +97,25 @@ static void half_columns(float *dst, const qp_matrix *w, size_t first, size_t kc
     }
 }
 
-void qp_pack_weight_columns_neon(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
-  size_t first = row * w->columns + column;
+size_t qp_pack_weight_columns_neon(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
+  size_t first = row * w->columns + column, valid = columns < NR ? columns : NR;
   if (w->storage == QP_F32) {
-    qp_pack_straight_neon(dst, (const float *)w->values + first, w->columns, columns, kc);
-    return;
-  }
-  if ((w->storage == QP_F16 || w->storage == QP_BF16) && columns == NR) {
+    qp_pack_straight_neon(dst, (const float *)w->values + first, w->columns, valid, kc);
+  } else if (w->storage != QP_Q4 && valid == NR) {
     half_columns(dst, w, first, kc);
-    return;
+  } else if (!qp_aligned_q4(w)) {
+    qp_pack_weight_columns_any(&qp_kernels_neon, dst, w, row, kc, column, valid);
+  } else {
+    qp_scales s = qp_scales_of(w);
+    uint8x16x4_t planes = qp_planes(w->levels);
+    int wide = columns >= 64 && qp_runs_of_64(w) && first % 64 == 0;
+    for (size_t k = 0; k < kc; k++, first += w->columns) {
+      float scale = qp_scale_at(&s, first);
+      for (size_t c = 0; c < (wide ? 64 : NR); c += NR)
+        store16(dst + c * kc + k * NR, planes, qp_nibbles16(vld1_u8((const uint8_t *)w->values + (first + c) / 2)), scale);
+    }
+    if (wide) return 64;
   }
-  if (!qp_aligned_q4(w)) {
-    qp_pack_weight_columns_any(&qp_kernels_neon, dst, w, row, kc, column, columns);
-    return;
-  }
-  qp_scales s = qp_scales_of(w);
-  uint8x16x4_t planes = qp_planes(w->levels);
-  for (size_t k = 0; k < kc; k++, first += w->columns)
-    store16(dst + k * NR, planes, qp_nibbles16(vld1_u8((const uint8_t *)w->values + first / 2)), qp_scale_at(&s, first));
+  return valid;
 }
 #endif

@@ -40,8 +40,9 @@ typedef struct qp_kernel_set {
   void (*pack_straight)(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
   /// dst[kc][nr] from W[row ..< row + rows, column ..< column + kc]: the panel of x · Wᵀ.
   void (*pack_weight_rows)(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc);
-  /// dst[kc][nr] from W[row ..< row + kc, column ..< column + columns]: the panel of dy · W.
-  void (*pack_weight_columns)(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns);
+  /// dst[kc][nr] from W[row ..< row + kc, column ..< column + columns], the panel of dy · W, or several, one behind the other; the
+  /// columns that were taken: all of them or whole panels.
+  size_t (*pack_weight_columns)(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns);
 
   // ---- few tokens (n <= QP_FEW_MAX): decode in registers, no packing. NULL, or 0 from `few_takes`: packed path.
   int (*few_takes)(const qp_matrix *w, size_t n, int transposed);

@@ -59,17 +59,19 @@ static void copy_tokens(void *context, size_t task, size_t worker) {
   }
 }
 
-static void pack_panel(const product *p, float *panel, size_t output, size_t width, size_t k, size_t kc) {
+// Panels of the outputs from `output` on, at most so many: how many outputs were taken.
+static size_t pack_panels(const product *p, float *panels, size_t output, size_t outputs, size_t k, size_t kc) {
   const qp_kernel_set *set = p->set;
+  size_t width = qp_least(outputs, set->nr);
   int leaves = qp_leaves_read(p->w);
-  if (p->transposed && leaves)
-    set->pack_weight_columns(panel, p->w, k, kc, output, width);
-  else if (p->transposed)
-    qp_pack_weight_columns_any(set, panel, p->w, k, kc, output, width);
+  if (p->transposed && leaves) return set->pack_weight_columns(panels, p->w, k, kc, output, outputs);
+  if (p->transposed)
+    qp_pack_weight_columns_any(set, panels, p->w, k, kc, output, width);
   else if (leaves)
-    set->pack_weight_rows(panel, p->w, output, width, k, kc);
+    set->pack_weight_rows(panels, p->w, output, width, k, kc);
   else
-    qp_pack_weight_rows_any(set, panel, p->w, output, width, k, kc);
+    qp_pack_weight_rows_any(set, panels, p->w, output, width, k, kc);
+  return width;
 }
 
 static void multiply_group(void *context, size_t index, size_t worker) {
@@ -81,10 +83,7 @@ static void multiply_group(void *context, size_t index, size_t worker) {
   float *panels = p->panels + worker * (QP_GROUP * QP_KC);
   for (size_t k = p->first; k < p->end; k += QP_KC) {
     size_t kc = qp_least(p->end - k, QP_KC);
-    for (size_t o = 0; o < outputs; o += nr) {
-      size_t width = qp_least(outputs - o, nr);
-      pack_panel(p, panels + o * kc, first + o, width, k, kc);
-    }
+    for (size_t o = 0; o < outputs;) o += pack_panels(p, panels + o * kc, first + o, outputs - o, k, kc);
     // A strip of tokens stays in the nearest cache while the panels stream past it.
     for (size_t i = 0; i < strips * panel_count; i++) {
       size_t strip = i / panel_count, o = i % panel_count * nr, step;

@@ -11,7 +11,7 @@
   void qp_pack_transposed_##set(float *dst, const float *src, size_t ld, size_t valid, size_t kc);                         \
   void qp_pack_straight_##set(float *dst, const float *src, size_t ld, size_t valid, size_t kc);                           \
   void qp_pack_weight_rows_##set(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc);       \
-  void qp_pack_weight_columns_##set(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns); \
+  size_t qp_pack_weight_columns_##set(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns); \
   void qp_decode_q4_##set(float *y, const uint8_t *codes, const float *levels, float scale, size_t count);                 \
   void qp_decode_f16_##set(float *y, const uint16_t *x, size_t count);                                                     \
   int qp_few_takes_##set(const qp_matrix *w, size_t n, int transposed);                                                    \

@@ -36,4 +36,7 @@ static inline int qp_aligned_q4(const qp_matrix *w) {
          (w->absmax || (w->nested_block & (w->nested_block - 1)) == 0);
 }
 
+/// Runs of 64 columns from an element that is a multiple of 64 lie in one block, on every row.
+static inline int qp_runs_of_64(const qp_matrix *w) { return w->block % 64 == 0 && w->columns % 64 == 0; }
+
 #endif

@@ -11,7 +11,7 @@ void qp_ref_gemm_tile(float *c, size_t ldc, const float *a, size_t row_step, siz
 void qp_ref_pack_transposed(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
 void qp_ref_pack_straight(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
 void qp_ref_pack_weight_rows(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc);
-void qp_ref_pack_weight_columns(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns);
+size_t qp_ref_pack_weight_columns(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns);
 
 void qp_ref_decode_q4(float *y, const uint8_t *codes, const float *levels, float scale, size_t count);
 void qp_ref_decode_f16(float *y, const uint16_t *x, size_t count);

@@ -31,6 +31,8 @@ void qp_ref_pack_weight_rows(float *dst, const qp_matrix *w, size_t row, size_t 
   qp_pack_weight_rows_any(&qp_kernels_reference, dst, w, row, rows, column, kc);
 }
 
-void qp_ref_pack_weight_columns(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
-  qp_pack_weight_columns_any(&qp_kernels_reference, dst, w, row, kc, column, columns);
+size_t qp_ref_pack_weight_columns(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
+  size_t valid = columns < NR ? columns : NR;
+  qp_pack_weight_columns_any(&qp_kernels_reference, dst, w, row, kc, column, valid);
+  return valid;
 }

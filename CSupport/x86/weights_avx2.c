@@ -103,27 +103,13 @@ static inline void half_columns(float *dst, const qp_matrix *w, size_t first, si
     for (size_t i = 0; i < NR; i += 8) _mm256_storeu_ps(dst + k * NR + i, wide(x + i, w->storage));
 }
 
-void qp_pack_weight_columns_avx2(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
-  if (w->storage == QP_F32) {
-    qp_pack_straight_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, kc);
-    return;
-  }
-  if (w->storage != QP_Q4 && columns == NR) {
-    half_columns(dst, w, row * w->columns + column, kc);
-    return;
-  }
-  if (!qp_aligned_q4(w)) {
-    qp_pack_weight_columns_any(&qp_kernels_avx2, dst, w, row, kc, column, columns);
-    return;
-  }
-  qp_scales s = qp_scales_of(w);
-  __m256i planes[4];
-  qp_planes(planes, w->levels);
-  size_t first = row * w->columns + column, step = w->columns;
+// One panel of 16 columns, two rows at a time.
+static void q4_panel(float *dst, const qp_matrix *w, const qp_scales *s, const __m256i planes[4], size_t first, size_t kc) {
+  size_t step = w->columns;
   const uint8_t *codes = (const uint8_t *)w->values + first / 2;
   for (size_t k = 0; k < kc; k += 2) {
     size_t other = k + 1 < kc ? k + 1 : k;
-    __m256 v[4], scale = qp_halves(qp_scale_at(&s, first + k * step), qp_scale_at(&s, first + other * step));
+    __m256 v[4], scale = qp_halves(qp_scale_at(s, first + k * step), qp_scale_at(s, first + other * step));
     qp_levels32(v, planes, qp_pair(codes + k * step / 2, codes + other * step / 2));
     for (int i = 0; i < 4; i++) {
       __m256 values = _mm256_mul_ps(v[i], scale);
@@ -131,6 +117,52 @@ void qp_pack_weight_columns_avx2(float *dst, const qp_matrix *w, size_t row, siz
       _mm_storeu_ps(dst + k * NR + 4 * i, _mm256_castps256_ps128(values));
     }
   }
+}
+
+// Panels of `columns` columns, a constant multiple of 32, that share the scale of their row.
+__attribute__((always_inline)) static inline void q4_panels(float *dst, const qp_matrix *w, const qp_scales *s,
+                                                            const __m256i planes[4], size_t first, size_t kc,
+                                                            const size_t columns) {
+  for (size_t k = 0; k < kc; k++, first += w->columns) {
+    const uint8_t *codes = (const uint8_t *)w->values + first / 2;
+    qp_ask_for(s, first + QP_AHEAD * w->columns);
+    __m256 scale = _mm256_set1_ps(qp_scale_at(s, first));
+    for (size_t c = 0; c < columns; c += 32) {
+      __m256 v[4];
+      float *low = dst + c * kc + k * NR, *high = low + NR * kc;
+      qp_levels32(v, planes, qp_pair(codes + c / 2, codes + c / 2 + 8));
+      for (int i = 0; i < 4; i++) v[i] = _mm256_mul_ps(v[i], scale);
+      _mm256_storeu_ps(low, _mm256_permute2f128_ps(v[0], v[1], 0x20));
+      _mm256_storeu_ps(low + 8, _mm256_permute2f128_ps(v[2], v[3], 0x20));
+      _mm256_storeu_ps(high, _mm256_permute2f128_ps(v[0], v[1], 0x31));
+      _mm256_storeu_ps(high + 8, _mm256_permute2f128_ps(v[2], v[3], 0x31));
+    }
+  }
+}
+
+size_t qp_pack_weight_columns_avx2(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
+  size_t first = row * w->columns + column, valid = columns < NR ? columns : NR;
+  if (w->storage == QP_F32) {
+    qp_pack_straight_avx2(dst, (const float *)w->values + first, w->columns, valid, kc);
+  } else if (w->storage != QP_Q4 && valid == NR) {
+    half_columns(dst, w, first, kc);
+  } else if (!qp_aligned_q4(w)) {
+    qp_pack_weight_columns_any(&qp_kernels_avx2, dst, w, row, kc, column, valid);
+  } else {
+    qp_scales s = qp_scales_of(w);
+    __m256i planes[4];
+    qp_planes(planes, w->levels);
+    if (columns >= 64 && qp_runs_of_64(w) && first % 64 == 0) {
+      q4_panels(dst, w, &s, planes, first, kc, 64);
+      return 64;
+    }
+    if (columns >= 32 && first % 32 == 0) {
+      q4_panels(dst, w, &s, planes, first, kc, 32);
+      return 32;
+    }
+    q4_panel(dst, w, &s, planes, first, kc);
+  }
+  return valid;
 }
 
 #pragma clang attribute pop

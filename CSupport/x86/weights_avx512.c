@@ -102,31 +102,44 @@ void qp_pack_weight_rows_avx512(float *dst, const qp_matrix *w, size_t row, size
   }
 }
 
-void qp_pack_weight_columns_avx512(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
-  const uint16_t *halves = (const uint16_t *)w->values + row * w->columns + column;
+// Panels of `columns` columns, a constant multiple of 32, that share the scale of their row.
+__attribute__((always_inline)) static inline void q4_panels(float *dst, const qp_matrix *w, size_t first, size_t kc,
+                                                            const size_t columns) {
+  qp_scales s = qp_scales_of(w);
+  __m512 levels = _mm512_loadu_ps(w->levels);
+  for (size_t k = 0; k < kc; k++, first += w->columns) {
+    const uint8_t *codes = (const uint8_t *)w->values + first / 2;
+    qp_ask_for(&s, first + QP_AHEAD * w->columns);
+    __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(&s, first)));
+    for (size_t c = 0; c < columns; c += NR) {
+      __m128i bytes = _mm_loadu_si128((const __m128i *)(codes + c / 2)), high = _mm_srli_epi16(bytes, 4);
+      __m512i left = _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(high, bytes));
+      __m512i right = _mm512_cvtepu8_epi32(_mm_unpackhi_epi8(high, bytes));
+      _mm512_storeu_ps(dst + c * kc + k * NR, _mm512_permutexvar_ps(left, scaled));
+      _mm512_storeu_ps(dst + c * kc + k * NR + 16, _mm512_permutexvar_ps(right, scaled));
+    }
+  }
+}
+
+size_t qp_pack_weight_columns_avx512(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
+  size_t first = row * w->columns + column, valid = columns < NR ? columns : NR;
+  const uint16_t *halves = (const uint16_t *)w->values + first;
   switch (w->storage) {
-    case QP_F32:
-      qp_pack_straight_avx512(dst, (const float *)w->values + row * w->columns + column, w->columns, columns, kc);
-      return;
-    case QP_F16: half_columns(dst, halves, QP_F16, w->columns, columns, kc); return;
-    case QP_BF16: half_columns(dst, halves, QP_BF16, w->columns, columns, kc); return;
+    case QP_F32: qp_pack_straight_avx512(dst, (const float *)w->values + first, w->columns, valid, kc); return valid;
+    case QP_F16: half_columns(dst, halves, QP_F16, w->columns, valid, kc); return valid;
+    case QP_BF16: half_columns(dst, halves, QP_BF16, w->columns, valid, kc); return valid;
     default: break;
   }
   if (!qp_aligned_q4(w)) {
-    qp_pack_weight_columns_any(&qp_kernels_avx512, dst, w, row, kc, column, columns);
-    return;
+    qp_pack_weight_columns_any(&qp_kernels_avx512, dst, w, row, kc, column, valid);
+    return valid;
   }
-  qp_scales s = qp_scales_of(w);
-  __m512 levels = _mm512_loadu_ps(w->levels);
-  const uint8_t *codes = (const uint8_t *)w->values + (row * w->columns + column) / 2;
-  for (size_t k = 0; k < kc; k++) {
-    __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(&s, (row + k) * w->columns + column)));
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(codes + k * w->columns / 2)), high = _mm_srli_epi16(bytes, 4);
-    __m512i first = _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(high, bytes));
-    __m512i second = _mm512_cvtepu8_epi32(_mm_unpackhi_epi8(high, bytes));
-    _mm512_storeu_ps(dst + k * NR, _mm512_permutexvar_ps(first, scaled));
-    _mm512_storeu_ps(dst + k * NR + 16, _mm512_permutexvar_ps(second, scaled));
+  if (columns >= 64 && qp_runs_of_64(w) && first % 64 == 0) {
+    q4_panels(dst, w, first, kc, 64);
+    return 64;
   }
+  q4_panels(dst, w, first, kc, NR);
+  return NR;
 }
 
 #pragma clang attribute pop

@@ -98,7 +98,8 @@ package enum FuzzTarget: String, CaseIterable {
   /// Rows as their name says, or by gzip.
   private func runRows(_ bytes: [UInt8], _ name: String, _ files: ScratchFiles) throws {
     try files.write(bytes, to: name)
-    let dataset = try TokenizedDataset(contentsOf: files.path(name), files.tokenizer, DatasetOptions(maxLength: 64))
+    let options = DatasetOptions(maxLength: 64)
+    let dataset = try TokenizedDataset(contentsOf: files.path(name), files.tokenizer, options, threads: 1)
     for index in 0..<dataset.count { _ = try dataset.example(at: index) }
   }
 
