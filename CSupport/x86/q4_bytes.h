@@ -56,13 +56,18 @@ static inline void qp_transpose_bytes(__m128i columns[16], const __m128i rows[16
   }
 }
 
+/// Asks for a line of cache. Past the end of an array does no harm.
+static inline void qp_ask(const void *base, size_t bytes) {
+  _mm_prefetch((const char *)((uintptr_t)base + bytes), _MM_HINT_T0);
+}
+
 /// Asks for the codes and the scale of a row that will be decoded soon: rows lie in different pages, so the processor's own
-/// prefetcher does not see the next one. Elements past the end do no harm.
+/// prefetcher does not see the next one.
 static inline void qp_ask_for(const qp_scales *s, size_t element) {
   const qp_matrix *w = s->w;
   size_t block = element >> s->block_shift;
-  _mm_prefetch((const char *)((uintptr_t)w->values + element / 2), _MM_HINT_T0);
-  _mm_prefetch((const char *)(w->absmax ? (uintptr_t)w->absmax + 4 * block : (uintptr_t)w->absmax_codes + block), _MM_HINT_T0);
+  qp_ask(w->values, element / 2);
+  w->absmax ? qp_ask(w->absmax, 4 * block) : qp_ask(w->absmax_codes, block);
 }
 
 /// The 16 bytes of codes of 32 columns of up to 16 rows, transposed, and the scales of those rows (0 past `rows`). Unless `first`,

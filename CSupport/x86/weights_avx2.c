@@ -10,7 +10,7 @@
 #include "x86/q4_bytes.h"
 #include "x86/transpose_avx2.h"
 
-enum { NR = QP_AVX2_NR };
+enum { NR = QP_AVX2_NR, AHEAD = 8 };  // rows of halves that are asked for ahead of time
 
 void qp_decode_q4_avx2(float *y, const uint8_t *codes, const float *levels, float scale, size_t count) {
   __m256i planes[4];
@@ -51,6 +51,8 @@ __attribute__((always_inline)) static inline void half_rows(float *dst, const ui
   for (size_t i = 0; i < NR; i += 8)
     for (size_t k = 0; k < kc; k += 8) {
       __m256 r[8];
+      if ((size_t)(x + k) % 64 < 16)
+        for (size_t j = 0; j < 8; j++) qp_ask(x, 2 * ((i + j + AHEAD) * ld + k));
       for (size_t j = 0; j < 8; j++) r[j] = wide(x + (i + j) * ld + k, storage);
       qp_transpose8_avx2(r);
       for (size_t j = 0; j < 8; j++) _mm256_storeu_ps(dst + (k + j) * NR + i, r[j]);
@@ -99,8 +101,10 @@ void qp_pack_weight_rows_avx2(float *dst, const qp_matrix *w, size_t row, size_t
 
 static inline void half_columns(float *dst, const qp_matrix *w, size_t first, size_t kc) {
   const uint16_t *x = (const uint16_t *)w->values + first;
-  for (size_t k = 0; k < kc; k++, x += w->columns)
+  for (size_t k = 0; k < kc; k++, x += w->columns) {
+    qp_ask(x, 2 * AHEAD * w->columns);
     for (size_t i = 0; i < NR; i += 8) _mm256_storeu_ps(dst + k * NR + i, wide(x + i, w->storage));
+  }
 }
 
 // One panel of 16 columns, two rows at a time.

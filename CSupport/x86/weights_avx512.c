@@ -9,7 +9,7 @@
 #include "x86/q4_bytes.h"
 #include "x86/transpose_avx512.h"
 
-enum { NR = QP_AVX512_NR };
+enum { NR = QP_AVX512_NR, AHEAD = 32 };  // rows of halves that are asked for ahead of time
 
 // Sixteen codes from eight bytes, in order.
 static inline __m512i codes16(__m128i bytes) {
@@ -53,6 +53,8 @@ __attribute__((always_inline)) static inline void half_rows(float *dst, const ui
     for (size_t k = 0; k < kc; k += 16) {
       size_t depth = kc - k < 16 ? kc - k : 16;
       __m512 r[16];
+      if ((size_t)(x + k) % 64 < 32)
+        for (size_t j = 0; j < 16; j++) qp_ask(x, 2 * ((i + j + AHEAD) * ld + k));
       for (size_t j = 0; j < 16; j++)
         r[j] = i + j < rows ? load_half(x + (i + j) * ld + k, storage, mask_of(depth)) : _mm512_setzero_ps();
       qp_transpose16_avx512(r);
@@ -64,6 +66,7 @@ __attribute__((always_inline)) static inline void half_columns(float *dst, const
                                                                size_t ld, size_t columns, size_t kc) {
   __mmask16 low = mask_of(columns), high = columns > 16 ? mask_of(columns - 16) : 0;
   for (size_t k = 0; k < kc; k++) {
+    qp_ask(x, 2 * (k + AHEAD) * ld);
     _mm512_storeu_ps(dst + k * NR, load_half(x + k * ld, storage, low));
     _mm512_storeu_ps(dst + k * NR + 16, load_half(x + k * ld + 16, storage, high));
   }
