@@ -26,13 +26,14 @@ struct ProductBenchmark {
     let (inputs, outputs) = transposed ? (weight.rows, weight.columns) : (weight.columns, weight.rows)
     let x = Numbers(n * inputs)
     let y = Numbers(n * outputs)
+    let scratch = Scratch(Kernels.multiplyScratchBytes(weight, n: n))  // as training lends it
     let work = 2 * Double(n) * Double(weight.rows) * Double(weight.columns)
     var bodies: [() -> Void] = [
       {
         if transposed {
-          Kernels.multiplyTransposed(y.buffer, x.input, weight, n: n)
+          Kernels.multiplyTransposed(y.buffer, x.input, weight, n: n, scratch: scratch.bytes)
         } else {
-          Kernels.multiply(y.buffer, x.input, weight, n: n)
+          Kernels.multiply(y.buffer, x.input, weight, n: n, scratch: scratch.bytes)
         }
       },
       {
@@ -46,7 +47,7 @@ struct ProductBenchmark {
       bodies.append { slabs(weight, slab, x, y, n, transposed: transposed) }
     }
     if !transposed && n == 1 {
-      bodies.append { Kernels.multiplyFixedPoint(y.buffer, x.input, weight, n: 1) }
+      bodies.append { Kernels.multiplyFixedPoint(y.buffer, x.input, weight, n: 1, scratch: scratch.bytes) }
       names.append("15 bits")
     }
     let best = clock.best(turns: 3, repeats: max(2, min(60, Int(6e9 / work))), bodies)

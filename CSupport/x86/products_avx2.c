@@ -7,25 +7,16 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 
-enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR };
+enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR, LAST = 64 };  // so many steps before the end the rows of C are asked for
 
 #include "x86/transpose_avx2.h"
 
 // `rows` is a constant of each call: every loop over it unrolls and the sums live in registers. Rows of A are found three to a
 // pointer, as an address may add one or two steps by itself.
-__attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
-                                                       const float *b, size_t kc, const size_t rows, size_t n,
-                                                       int accumulate) {
-  __m256 sum[MR][2];
-  const float *three[(MR + 2) / 3];
-#pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++) {
-    sum[i][0] = sum[i][1] = _mm256_setzero_ps();
-    three[i / 3] = a + i / 3 * 3 * row_step;
-    _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0), _mm_prefetch((const char *)(c + i * ldc + n - 1), _MM_HINT_T0);
-  }
-  const float *next = a + rows * row_step;
-  for (size_t k = 0; k < kc; k++) {
+__attribute__((always_inline)) static inline void steps(__m256 sum[MR][2], const float *three[(MR + 2) / 3], size_t row_step,
+                                                        size_t k_step, const float *next, const float *b, size_t k, size_t end,
+                                                        const size_t rows) {
+  for (; k < end; k++) {
     _mm_prefetch((const char *)(next + k * rows), _MM_HINT_T0);
     __m256 b0 = _mm256_loadu_ps(b + k * NR), b1 = _mm256_loadu_ps(b + k * NR + 8);
 #pragma clang loop unroll(full)
@@ -37,6 +28,25 @@ __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, con
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i += 3) three[i / 3] += k_step;
   }
+}
+
+__attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
+                                                       const float *b, size_t kc, const size_t rows, size_t n,
+                                                       int accumulate) {
+  __m256 sum[MR][2];
+  const float *three[(MR + 2) / 3], *next = a + rows * row_step;
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < rows; i++) {
+    sum[i][0] = sum[i][1] = _mm256_setzero_ps();
+    three[i / 3] = a + i / 3 * 3 * row_step;
+  }
+  // Rows of C may share a few lines of the nearest cache, so they are asked for when they are needed soon.
+  size_t most = kc > LAST ? kc - LAST : 0;
+  steps(sum, three, row_step, k_step, next, b, 0, most, rows);
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < rows; i++)
+    _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0), _mm_prefetch((const char *)(c + i * ldc + n - 1), _MM_HINT_T0);
+  steps(sum, three, row_step, k_step, next, b, most, kc, rows);
   if (n == NR) {
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++) {

@@ -7,7 +7,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
 
-enum { MR = QP_AVX512_MR, NR = QP_AVX512_NR };
+enum { MR = QP_AVX512_MR, NR = QP_AVX512_NR, LAST = 16 };  // so many steps before the end the rows of C are asked for
 
 #include "x86/transpose_avx512.h"
 
@@ -15,19 +15,10 @@ static inline __mmask16 mask_of(size_t count) { return (__mmask16)(count >= 16 ?
 
 // `rows` is a constant of each call: every loop over it unrolls and the sums live in registers. Rows of A are found three to a
 // pointer, as an address may add one or two steps by itself.
-__attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
-                                                       const float *b, size_t kc, const size_t rows, size_t n,
-                                                       int accumulate) {
-  __m512 sum[MR][2];
-  const float *three[(MR + 2) / 3];
-#pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++) {
-    sum[i][0] = sum[i][1] = _mm512_setzero_ps();
-    three[i / 3] = a + i / 3 * 3 * row_step;
-    _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0), _mm_prefetch((const char *)(c + i * ldc + n - 1), _MM_HINT_T0);
-  }
-  const float *next = a + rows * row_step;
-  for (size_t k = 0; k < kc; k++) {
+__attribute__((always_inline)) static inline void steps(__m512 sum[MR][2], const float *three[(MR + 2) / 3], size_t row_step,
+                                                        size_t k_step, const float *next, const float *b, size_t k, size_t end,
+                                                        const size_t rows) {
+  for (; k < end; k++) {
     _mm_prefetch((const char *)(next + k * rows), _MM_HINT_T0);
     __m512 b0 = _mm512_loadu_ps(b + k * NR), b1 = _mm512_loadu_ps(b + k * NR + 16);
     _mm_prefetch((const char *)(b + k * NR + 8 * NR), _MM_HINT_T0);
@@ -41,6 +32,25 @@ __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, con
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i += 3) three[i / 3] += k_step;
   }
+}
+
+__attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
+                                                       const float *b, size_t kc, const size_t rows, size_t n,
+                                                       int accumulate) {
+  __m512 sum[MR][2];
+  const float *three[(MR + 2) / 3], *next = a + rows * row_step;
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < rows; i++) {
+    sum[i][0] = sum[i][1] = _mm512_setzero_ps();
+    three[i / 3] = a + i / 3 * 3 * row_step;
+  }
+  // Rows of C may share a few lines of the nearest cache, so they are asked for when they are needed soon.
+  size_t most = kc > LAST ? kc - LAST : 0;
+  steps(sum, three, row_step, k_step, next, b, 0, most, rows);
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < rows; i++)
+    _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0), _mm_prefetch((const char *)(c + i * ldc + n - 1), _MM_HINT_T0);
+  steps(sum, three, row_step, k_step, next, b, most, kc, rows);
   __mmask16 m0 = mask_of(n), m1 = n > 16 ? mask_of(n - 16) : 0;
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++) {

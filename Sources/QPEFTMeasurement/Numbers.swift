@@ -20,8 +20,8 @@ package final class Numbers: @unchecked Sendable {
 }
 
 /// Memory that kernels take as scratch.
-final class Scratch: @unchecked Sendable {
-  let bytes: UnsafeMutableRawBufferPointer
-  init(_ byteCount: Int) { bytes = .allocate(byteCount: max(byteCount, 64), alignment: 64) }
+package final class Scratch: @unchecked Sendable {
+  package let bytes: UnsafeMutableRawBufferPointer
+  package init(_ byteCount: Int) { bytes = .allocate(byteCount: max(byteCount, 64), alignment: 64) }
   deinit { bytes.deallocate() }
 }
