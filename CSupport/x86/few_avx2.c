@@ -32,6 +32,7 @@ __attribute__((always_inline)) static inline void q4_row(float *y, size_t ldy, c
 #pragma clang loop unroll(full)
   for (size_t t = 0; t < n; t++) sum[t][0] = sum[t][1] = _mm256_setzero_ps();
   for (size_t k = 0; k < w->columns; k += 32) {
+    qp_ask(codes, (2 * w->columns + k) / 2);  // rows lie in different pages
     __m256 v[4], scale = _mm256_set1_ps(qp_scale_at(s, row * w->columns + k));
     qp_levels32(v, planes, qp_split(_mm_loadu_si128((const __m128i *)(codes + k / 2))));
     for (int i = 0; i < 4; i++) v[i] = _mm256_mul_ps(v[i], scale);
@@ -128,7 +129,7 @@ __attribute__((always_inline)) static inline void q4_columns(float *sums, const 
   const uint8_t *codes = (const uint8_t *)w->values + (first * w->columns + column) / 2;
   for (size_t c = 0; c < columns; c += 32) {
     // Rows lie far apart, nobody else sees them coming: each step asks for a line of one row of the next groups.
-    _mm_prefetch((const char *)(codes + ((4 * rows + c / 32 % rows) * w->columns + c) / 2), _MM_HINT_T0);
+    qp_ask_for(s, (first + 4 * rows + c / 32 % rows) * w->columns + column + c);
     __m256 v[2][4];
 #pragma clang loop unroll(full)
     for (size_t r = 0; r < rows; r++) {

@@ -35,6 +35,8 @@ __attribute__((always_inline)) static inline void q4_rows(float *y, size_t ldy, 
   for (size_t r = 0; r < rows; r++)
     for (size_t t = 0; t < n; t++) sum[r][t] = _mm512_setzero_ps();
   for (size_t k = from; k < to; k += 32) {
+    // The next rows lie in other pages: each step asks for a line of one of them.
+    qp_ask(codes, ((rows + k / 32 % rows) * w->columns + k) / 2);
 #pragma clang loop unroll(full)
     for (size_t r = 0; r < rows; r++) {
       __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(s, (row + r) * w->columns + k)));
@@ -150,7 +152,7 @@ __attribute__((always_inline)) static inline void q4_columns(float *sums, const 
   __m512 levels = _mm512_loadu_ps(w->levels);
   for (size_t c = 0; c < columns; c += 32) {
     // Rows lie far apart, nobody else sees them coming: each step asks for a line of one row of the next groups.
-    _mm_prefetch((const char *)(codes + ((2 * rows + c / 32 % rows) * w->columns + c) / 2), _MM_HINT_T0);
+    qp_ask_for(s, (first + 2 * rows + c / 32 % rows) * w->columns + column + c);
     __m512 even[4], odd[4];
 #pragma clang loop unroll(full)
     for (size_t r = 0; r < rows; r++) {

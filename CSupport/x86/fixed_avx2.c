@@ -40,6 +40,8 @@ __attribute__((always_inline)) static inline void some_rows(float *y, const int1
       qp_fixed_scales(scales[r], x_scales + first, s, (row + r) * w->columns + first * QP_FIXED, count);
     for (size_t b = 0; b < count; b++) {
       size_t k = (first + b) * QP_FIXED;
+      // The next rows lie in other pages: each step asks for half a line of every one.
+      for (size_t r = b % 2; r < rows; r += 2) qp_ask(codes, ((rows + r) * w->columns + k) / 2);
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < rows; r++) {
         __m256i bytes = _mm256_loadu_si256((const __m256i *)(codes + (r * w->columns + k) / 2));
