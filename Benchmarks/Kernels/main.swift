@@ -1,6 +1,6 @@
 // Kernels beside OpenBLAS and beside copying memory, in turns in one run, so that whatever else the machine does hits both.
 //
-//   swift run -c release KernelBenchmark [products] [blocks] [attention] [streams]
+//   swift run -c release KernelBenchmark [products] [blocks] [lowrank] [attention] [head] [streams]
 //       [--one-core] [--tokens 1,8,64] [ROWSxCOLUMNS ...]
 //   --one-core: one thread, timed by the processor's time it took, which other programs disturb little.
 //   QPEFT_KERNELS=avx2 OPENBLAS_CORETYPE=Haswell ...     AVX2 on both sides
@@ -9,7 +9,7 @@
 internal import Foundation
 internal import QPEFTKernels
 
-let sections = ["products", "blocks", "attention", "streams"]
+let sections = ["products", "blocks", "lowrank", "attention", "head", "streams"]
 var chosen: [String] = []
 var shapes: [(Int, Int)] = []
 var tokens = [1, 8, 64, 256, 512, 2048]
@@ -39,5 +39,7 @@ let clock = TurnClock(countsThreadTime: KernelSet.threadCount == 1)
 print("\(KernelSet.active) kernels, \(KernelSet.threadCount) threads (\(KernelSet.threadBackend))")
 if chosen.contains("products") { ProductBenchmark(clock: clock, tokens: tokens).run(shapes) }
 if chosen.contains("blocks") { BlockBenchmark(clock: clock).run(shapes) }
+if chosen.contains("lowrank") { LowRankBenchmark(clock: clock).run(shapes) }
 if chosen.contains("attention") { AttentionBenchmark(clock: clock).run() }
+if chosen.contains("head") { HeadBenchmark(clock: clock).run() }
 if chosen.contains("streams") { StreamBenchmark(clock: clock).run() }
