@@ -19,7 +19,8 @@ demo: ## Quantize a real model, fine-tune it, and see it answer better than befo
 test: lint imports c-tests unit consumer fuzz-briefly ## Everything that CI runs
 
 lint: ## Format of the Swift sources
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Docs/Examples
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Docs/Examples \
+	  Benchmarks/Package.swift Benchmarks/Benchmarks Benchmarks/Kernels Benchmarks/Memory
 
 imports: ## No target imports what it did not declare (Docs/Architecture.md)
 	$(BUILD) --build-tests --explicit-target-dependency-import-check error

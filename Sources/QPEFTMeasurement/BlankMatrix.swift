@@ -9,7 +9,7 @@ final class BlankMatrix: Sendable {
   init(storage: String, rows: Int, columns: Int) {
     let count = rows * columns
     func blank(_ byteCount: Int) -> Scratch {
-      let memory = Scratch(byteCount)
+      let memory = Scratch(byteCount, isMapped: true)
       memory.bytes.initializeMemory(as: UInt8.self, repeating: 0)
       return memory
     }

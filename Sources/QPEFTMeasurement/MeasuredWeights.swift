@@ -10,14 +10,14 @@ package final class MeasuredWeights: Sendable {
   package init(_ kernel: MeasuredKernel, rows: Int, columns: Int) {
     dense = Numbers(rows * columns, seed: 2)
     if kernel == .bf16Forward {
-      let halves = Scratch(2 * dense.count)
+      let halves = Scratch(2 * dense.count, isMapped: true)
       let numbers = halves.bytes.bindMemory(to: UInt16.self)
       for index in 0..<dense.count { numbers[index] = UInt16(dense.buffer[index].bitPattern >> 16) }
       view = MatrixView(dense: .init(halves.bytes), storage: .bf16, rows: rows, columns: columns)
       owners = [halves]
     } else {
       let block = 64
-      let codes = Scratch((dense.count + 1) / 2)
+      let codes = Scratch((dense.count + 1) / 2, isMapped: true)
       let absmax = Numbers(MatrixView.blocks(dense.count, block))
       let levels = Numbers(16)
       _ = levels.buffer.update(fromContentsOf: Kernels.levels(.nf4))

@@ -10,7 +10,9 @@ package final class Numbers: @unchecked Sendable {
 
   /// `count` numbers between -0.5 and 0.5.
   package init(_ count: Int, seed: UInt64 = 1) {
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
+    let byteCount = max(count, 1) * MemoryLayout<Float>.stride
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
+    HugePages.want(in: UnsafeMutableRawBufferPointer(start: memory, count: byteCount))  // as large tensors have
     buffer = UnsafeMutableBufferPointer(start: memory.bindMemory(to: Float.self, capacity: max(count, 1)), count: count)
     Kernels.uniform(buffer, key: RandomKey(seed: seed))
     for index in buffer.indices { buffer[index] -= 0.5 }
@@ -19,9 +21,12 @@ package final class Numbers: @unchecked Sendable {
   deinit { buffer.deallocate() }
 }
 
-/// Memory that kernels take as scratch.
+/// Memory that kernels take as scratch, or that stands for a mapped file, whose pages are small.
 package final class Scratch: @unchecked Sendable {
   package let bytes: UnsafeMutableRawBufferPointer
-  package init(_ byteCount: Int) { bytes = .allocate(byteCount: max(byteCount, 64), alignment: 64) }
+  package init(_ byteCount: Int, isMapped: Bool = false) {
+    bytes = .allocate(byteCount: max(byteCount, 64), alignment: 64)
+    if !isMapped { HugePages.want(in: bytes) }
+  }
   deinit { bytes.deallocate() }
 }

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import QPEFTKernels
 
 /// Memory that has one owner at a time: a tensor, or the pool. A phantom's block has a size and no address.
 struct MemoryBlock: @unchecked Sendable {
@@ -45,7 +46,7 @@ struct BlockPool {
     if !isPhantom {
       address = mmap(nil, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
       guard let address, address != MAP_FAILED else { return nil }
-      Self.wantHugePages(address, rounded)
+      HugePages.want(in: UnsafeMutableRawBufferPointer(start: address, count: rounded))
     }
     usedByteCount += rounded
     return MemoryBlock(address: address, byteCount: rounded)
@@ -81,16 +82,6 @@ struct BlockPool {
   private static func unmap(_ block: MemoryBlock, from start: Int = 0) {
     if let address = block.address, start < block.byteCount { munmap(address + start, block.byteCount - start) }
   }
-
-  /// Kernels walk along many rows at once, each in pages of its own: in pages of 2 MiB the processor finds them sooner, and memory
-  /// used for the first time costs a fault for 512 pages instead of one for each. Resident never becomes more than is mapped.
-  private static func wantHugePages(_ address: UnsafeMutableRawPointer, _ byteCount: Int) {
-    #if os(Linux)
-      if byteCount >= hugePage { madvise(address, byteCount, Int32(MADV_HUGEPAGE)) }
-    #endif
-  }
-
-  private static let hugePage = 2 << 20
 
   /// Whether the system would give that many bytes now.
   static func canMap(_ byteCount: Int) -> Bool {

@@ -9,7 +9,8 @@ import QPEFT
 
 let tokens = 512
 let speed = BenchmarkMetric.custom("tokens/s", polarity: .prefersLarger, useScalingFactor: false)
-let first = BenchmarkMetric.custom("ms from opening to the first step", polarity: .prefersSmaller, useScalingFactor: false)
+let first = BenchmarkMetric.custom(
+  "ms from opening to the first step", polarity: .prefersSmaller, useScalingFactor: false)
 let resident = BenchmarkMetric.custom("peak resident MB, process", polarity: .prefersSmaller, useScalingFactor: false)
 let rooms = Room.allCases.map {
   ($0, BenchmarkMetric.custom("peak MB, \($0.name)", polarity: .prefersSmaller, useScalingFactor: false))
