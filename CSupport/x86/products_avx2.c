@@ -7,46 +7,22 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 
-enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR, LAST = 64 };  // so many steps before the end the rows of C are asked for
+enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR, LAST = 64, PANEL_AHEAD = 0 };
+#define LANES __m256
+#define LOAD _mm256_loadu_ps
+#define FILL(x) _mm256_broadcast_ss(x)
+#define FMA _mm256_fmadd_ps
+#define ZERO _mm256_setzero_ps
 
+#include "x86/tile_sums.h"
 #include "x86/transpose_avx2.h"
 
-// `rows` is a constant of each call: every loop over it unrolls and the sums live in registers. Rows of A are found three to a
-// pointer, as an address may add one or two steps by itself.
-__attribute__((always_inline)) static inline void steps(__m256 sum[MR][2], const float *three[(MR + 2) / 3], size_t row_step,
-                                                        size_t k_step, const float *next, const float *b, size_t k, size_t end,
-                                                        const size_t rows) {
-  for (; k < end; k++) {
-    _mm_prefetch((const char *)(next + k * rows), _MM_HINT_T0);
-    __m256 b0 = _mm256_loadu_ps(b + k * NR), b1 = _mm256_loadu_ps(b + k * NR + 8);
-#pragma clang loop unroll(full)
-    for (size_t i = 0; i < rows; i++) {
-      __m256 x = _mm256_broadcast_ss(three[i / 3] + i % 3 * row_step);
-      sum[i][0] = _mm256_fmadd_ps(x, b0, sum[i][0]);
-      sum[i][1] = _mm256_fmadd_ps(x, b1, sum[i][1]);
-    }
-#pragma clang loop unroll(full)
-    for (size_t i = 0; i < rows; i += 3) three[i / 3] += k_step;
-  }
-}
-
+// `rows` is a constant of each call.
 __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
                                                        const float *b, size_t kc, const size_t rows, size_t n,
                                                        int accumulate) {
   __m256 sum[MR][2];
-  const float *three[(MR + 2) / 3], *next = a + rows * row_step;
-#pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++) {
-    sum[i][0] = sum[i][1] = _mm256_setzero_ps();
-    three[i / 3] = a + i / 3 * 3 * row_step;
-  }
-  // Rows of C may share a few lines of the nearest cache, so they are asked for when they are needed soon.
-  size_t most = kc > LAST ? kc - LAST : 0;
-  steps(sum, three, row_step, k_step, next, b, 0, most, rows);
-#pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++)
-    _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0), _mm_prefetch((const char *)(c + i * ldc + n - 1), _MM_HINT_T0);
-  steps(sum, three, row_step, k_step, next, b, most, kc, rows);
+  tile_sums(sum, c, ldc, a, row_step, k_step, b, kc, rows, n);
   if (n == NR) {
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++) {

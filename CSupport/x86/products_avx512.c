@@ -7,50 +7,24 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
 
-enum { MR = QP_AVX512_MR, NR = QP_AVX512_NR, LAST = 16 };  // so many steps before the end the rows of C are asked for
+enum { MR = QP_AVX512_MR, NR = QP_AVX512_NR, LAST = 16, PANEL_AHEAD = 8 };
+#define LANES __m512
+#define LOAD _mm512_loadu_ps
+#define FILL(x) _mm512_set1_ps(*(x))
+#define FMA _mm512_fmadd_ps
+#define ZERO _mm512_setzero_ps
 
+#include "x86/tile_sums.h"
 #include "x86/transpose_avx512.h"
 
 static inline __mmask16 mask_of(size_t count) { return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1); }
 
-// `rows` is a constant of each call: every loop over it unrolls and the sums live in registers. Rows of A are found three to a
-// pointer, as an address may add one or two steps by itself.
-__attribute__((always_inline)) static inline void steps(__m512 sum[MR][2], const float *three[(MR + 2) / 3], size_t row_step,
-                                                        size_t k_step, const float *next, const float *b, size_t k, size_t end,
-                                                        const size_t rows) {
-  for (; k < end; k++) {
-    _mm_prefetch((const char *)(next + k * rows), _MM_HINT_T0);
-    __m512 b0 = _mm512_loadu_ps(b + k * NR), b1 = _mm512_loadu_ps(b + k * NR + 16);
-    _mm_prefetch((const char *)(b + k * NR + 8 * NR), _MM_HINT_T0);
-    _mm_prefetch((const char *)(b + k * NR + 8 * NR + 16), _MM_HINT_T0);
-#pragma clang loop unroll(full)
-    for (size_t i = 0; i < rows; i++) {
-      __m512 x = _mm512_set1_ps(three[i / 3][i % 3 * row_step]);
-      sum[i][0] = _mm512_fmadd_ps(x, b0, sum[i][0]);
-      sum[i][1] = _mm512_fmadd_ps(x, b1, sum[i][1]);
-    }
-#pragma clang loop unroll(full)
-    for (size_t i = 0; i < rows; i += 3) three[i / 3] += k_step;
-  }
-}
-
+// `rows` is a constant of each call.
 __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
                                                        const float *b, size_t kc, const size_t rows, size_t n,
                                                        int accumulate) {
   __m512 sum[MR][2];
-  const float *three[(MR + 2) / 3], *next = a + rows * row_step;
-#pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++) {
-    sum[i][0] = sum[i][1] = _mm512_setzero_ps();
-    three[i / 3] = a + i / 3 * 3 * row_step;
-  }
-  // Rows of C may share a few lines of the nearest cache, so they are asked for when they are needed soon.
-  size_t most = kc > LAST ? kc - LAST : 0;
-  steps(sum, three, row_step, k_step, next, b, 0, most, rows);
-#pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++)
-    _mm_prefetch((const char *)(c + i * ldc), _MM_HINT_T0), _mm_prefetch((const char *)(c + i * ldc + n - 1), _MM_HINT_T0);
-  steps(sum, three, row_step, k_step, next, b, most, kc, rows);
+  tile_sums(sum, c, ldc, a, row_step, k_step, b, kc, rows, n);
   __mmask16 m0 = mask_of(n), m1 = n > 16 ? mask_of(n - 16) : 0;
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++) {
