@@ -10,7 +10,10 @@ const qp_kernel_set qp_kernels_neon = {
     .supported = qp_always,
     .mr = QP_NEON_MR,
     .nr = QP_NEON_NR,
+    .kc = 256,
+    .strips = 16,
     QP_LEAF_FIELDS(neon),
+    QP_FIXED_LEAF_FIELDS(neon),
     .block_decoders = qp_block_decoders_reference,
 #include "leaves/elementwise_fields.h"
 };

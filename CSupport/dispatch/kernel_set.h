@@ -6,14 +6,13 @@
 #include "include/qpeft_kernels.h"
 
 enum {
-  QP_KC = 256,      // depth of a panel: some rows of tokens and a panel of weights stay in the nearest cache
-  QP_MC = 512,      // tokens whose inputs are copied at a time; of more tokens, fewer inputs
-  QP_GROUP = 256,   // weight rows (or columns) a task decodes at a time: 256 KiB in the second cache
-  QP_MAX_MR = 16,   // bounds over all sets, so that the size of scratch does not depend on the set in use
+  QP_MC = 512,           // tokens whose inputs are copied at a time; of more tokens, fewer inputs
+  QP_DECODED = 65536,    // weights that a task decodes at a time: 256 KiB in the second cache
+  QP_MAX_MR = 16,        // bounds over all sets, so that the size of scratch does not depend on the set in use
   QP_MAX_NR = 32,
   QP_FEW_COLUMNS = 512,  // most columns of dy · W that a task of that path takes
-  QP_FEW_MAX = 8,   // most tokens that the decode-and-dot path takes
-  QP_FIXED = 64,    // columns that share a scale of x in fixed point
+  QP_FEW_MAX = 8,        // most tokens that the decode-and-dot path takes
+  QP_FIXED = 64,         // columns that share a scale of x in fixed point
 };
 
 /// How codes are found: `bounds` ascending, code = order[number of bounds below the value].
@@ -31,6 +30,9 @@ typedef struct qp_kernel_set {
 
   // ---- products. A panel of B is [kc][nr], padded with zeros; A is read where it lies, row- or column-wise.
   size_t mr, nr;
+  /// Depth of a panel, and strips of mr tokens that it meets before the next panel does: one where a strip stays in the nearest cache and
+  /// panels stream past it, or as many as stay in the second cache beside the panels.
+  size_t kc, strips;
   /// c[m, n] (+)= A · panel, with m <= mr, n <= nr; A(i, k) = a[i * row_step + k * k_step].
   void (*gemm_tile)(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
                     size_t m, size_t n, int accumulate);

@@ -12,7 +12,10 @@
 #include "drivers/split.h"
 #include "threads/parallel.h"
 
-enum { QP_COPIED = 32 };  // tokens that a task copies
+enum {
+  QP_COPIED = 32,     // tokens that a task copies
+  QP_IN_PLACE = 1024,  // most inputs of tokens that are read where they lie
+};
 
 typedef struct {
   const qp_kernel_set *set;
@@ -37,10 +40,10 @@ static const float *tokens_at(const product *p, size_t k, size_t kc, size_t toke
 
 // Whether the rows of x that a tile reads are short, and fall into different sets of the nearest cache, as copied ones do, but for one
 // more in a set: then they are read where they lie. Caches have 64 sets of lines of 64 bytes.
-static int rows_lie_apart(size_t depth, size_t rows) {
-  if (depth > 4 * QP_KC) return 0;
+static int rows_lie_apart(const qp_kernel_set *set, size_t depth) {
+  if (depth > QP_IN_PLACE) return 0;
   uint8_t lines[64] = {0}, most = 0;
-  size_t width = qp_least(depth, QP_KC) / 16;
+  size_t rows = set->mr, width = qp_least(depth, set->kc) / 16;
   for (size_t i = 0; i < rows * width; i++) {
     uint8_t count = ++lines[(i / width * depth / 16 + i % width) % 64];
     if (count > most) most = count;
@@ -52,8 +55,8 @@ static void copy_tokens(void *context, size_t task, size_t worker) {
   (void)worker;
   const product *p = context;
   size_t end = qp_least(p->n, (task + 1) * QP_COPIED);
-  for (size_t k = p->first; k < p->end; k += QP_KC) {
-    size_t kc = qp_least(p->end - k, QP_KC);
+  for (size_t k = p->first; k < p->end; k += p->set->kc) {
+    size_t kc = qp_least(p->end - k, p->set->kc);
     for (size_t i = task * QP_COPIED; i < end; i++)
       memcpy(copied_at(p, k, kc, i), p->x + i * p->depth + k, kc * sizeof(float));
   }
@@ -79,25 +82,26 @@ static void multiply_group(void *context, size_t index, size_t worker) {
   const qp_kernel_set *set = p->set;
   size_t mr = set->mr, nr = set->nr, strips = (p->n + mr - 1) / mr;
   size_t first = index * p->group, outputs = qp_least(p->outputs - first, p->group);
-  size_t panel_count = (outputs + nr - 1) / nr;
-  float *panels = p->panels + worker * (QP_GROUP * QP_KC);
-  for (size_t k = p->first; k < p->end; k += QP_KC) {
-    size_t kc = qp_least(p->end - k, QP_KC);
+  float *panels = p->panels + worker * QP_DECODED;
+  for (size_t k = p->first; k < p->end; k += set->kc) {
+    size_t kc = qp_least(p->end - k, set->kc);
     for (size_t o = 0; o < outputs;) o += pack_panels(p, panels + o * kc, first + o, outputs - o, k, kc);
-    // A strip of tokens stays in the nearest cache while the panels stream past it.
-    for (size_t i = 0; i < strips * panel_count; i++) {
-      size_t strip = i / panel_count, o = i % panel_count * nr, step;
-      const float *tokens = tokens_at(p, k, kc, strip * mr, &step);
-      set->gemm_tile(p->y + strip * mr * p->outputs + first + o, p->outputs, tokens, step, 1, panels + o * kc, kc,
-                     qp_least(p->n - strip * mr, mr), qp_least(outputs - o, nr), p->accumulate || k > 0);
-    }
+    // Every panel meets a block of strips before the next one does.
+    for (size_t block = 0; block < strips; block += set->strips)
+      for (size_t o = 0; o < outputs; o += nr)
+        for (size_t strip = block; strip < qp_least(strips, block + set->strips); strip++) {
+          size_t step, token = strip * mr;
+          const float *tokens = tokens_at(p, k, kc, token, &step);
+          set->gemm_tile(p->y + token * p->outputs + first + o, p->outputs, tokens, step, 1, panels + o * kc, kc,
+                         qp_least(p->n - token, mr), qp_least(outputs - o, nr), p->accumulate || k > 0);
+        }
   }
 }
 
-// Outputs of a task: whole panels, at most QP_GROUP, so that the busiest thread has least to do; the larger of two equals.
+// Outputs of a task: whole panels, as many as fit its scratch, so that the busiest thread has least to do; the larger of two equals.
 static size_t group_of(const qp_kernel_set *set, size_t outputs) {
   size_t panels = (outputs + set->nr - 1) / set->nr, threads = qp_thread_count(), best = 1, least_work = SIZE_MAX;
-  for (size_t group = qp_least(panels, QP_GROUP / set->nr); group > 0; group--) {
+  for (size_t group = qp_least(panels, QP_DECODED / set->kc / set->nr); group > 0; group--) {
     size_t tasks = (panels + group - 1) / group, work = (tasks + threads - 1) / threads * group;
     if (work < least_work) best = group, least_work = work;
   }
@@ -127,8 +131,8 @@ static void few_columns_task(void *context, size_t i, size_t worker) {
 // Rows that the leaves cannot read are decoded into the task's scratch and multiplied there.
 static void few_decoded_task(void *context, size_t i, size_t worker) {
   const product *p = context;
-  float *decoded = p->panels + worker * (QP_GROUP * QP_KC);
-  size_t first = i * p->group, rows = qp_least(p->outputs - first, p->group), most = qp_least(rows, QP_GROUP * QP_KC / p->depth);
+  float *decoded = p->panels + worker * QP_DECODED;
+  size_t first = i * p->group, rows = qp_least(p->outputs - first, p->group), most = qp_least(rows, QP_DECODED / p->depth);
   for (size_t row = first; row < first + rows; row += most) {
     size_t count = qp_least(first + rows - row, most);
     qp_matrix w = {.storage = QP_F32, .rows = count, .columns = p->depth, .values = decoded};
@@ -139,7 +143,7 @@ static void few_decoded_task(void *context, size_t i, size_t worker) {
 
 static int few_decoded(product *p) {
   qp_matrix w = {.storage = QP_F32, .rows = p->outputs, .columns = p->depth};
-  if (p->transposed || p->depth > QP_GROUP * QP_KC || !p->set->few_takes(&w, p->n, 0)) return 0;
+  if (p->transposed || p->depth > QP_DECODED || !p->set->few_takes(&w, p->n, 0)) return 0;
   p->group = 16;
   for (size_t token = 0; token < p->n; token++)
     p->set->few_arrange(p->tokens + token * p->depth, p->x + token * p->depth, &w);
@@ -175,11 +179,11 @@ static void multiply(product p, size_t n, void *scratch) {
     if (few_tokens(&p)) return;
   }
   p.group = group_of(p.set, p.outputs);
-  p.in_place = rows_lie_apart(p.depth, p.set->mr);
-  size_t room = QP_MC * p.depth, most = room / QP_KC > QP_MC ? room / QP_KC : QP_MC;
+  p.in_place = rows_lie_apart(p.set, p.depth);
+  size_t kc = p.set->kc, room = QP_MC * p.depth, most = room / kc > QP_MC ? room / kc : QP_MC;
   for (size_t done = 0; done < n; done += p.n, p.x += p.n * p.depth, p.y += p.n * p.outputs) {
     p.n = qp_least(n - done, most);
-    size_t round = p.n <= QP_MC || p.in_place ? p.depth : room / p.n / QP_KC * QP_KC;
+    size_t round = p.n <= QP_MC || p.in_place ? p.depth : room / p.n / kc * kc;
     for (p.first = 0; p.first < p.depth; p.first = p.end) {
       p.end = qp_least(p.depth, p.first + round);
       if (!p.in_place) qp_parallel_for((p.n + QP_COPIED - 1) / QP_COPIED, copy_tokens, &p);
@@ -189,7 +193,7 @@ static void multiply(product p, size_t n, void *scratch) {
 }
 
 static size_t scratch_bytes(size_t n, size_t depth) {
-  return (token_floats(n, depth) + qp_worker_limit() * (QP_GROUP * QP_KC)) * sizeof(float);
+  return (token_floats(n, depth) + qp_worker_limit() * QP_DECODED) * sizeof(float);
 }
 
 void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, void *scratch) {

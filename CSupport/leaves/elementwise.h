@@ -136,7 +136,7 @@ static float NAME(rms_norm)(float *restrict y, const float *restrict x, const fl
 static double NAME(dot3)(const float *a, const float *b, const float *c, size_t count) {
 #pragma clang fp reassociate(on)
   double sum = 0;
-  for (size_t i = 0; i < count; i++) sum += (double)a[i] * b[i] * c[i];
+  for (size_t i = 0; i < count; i++) sum += (double)(a[i] * b[i] * c[i]);
   return sum;
 }
 

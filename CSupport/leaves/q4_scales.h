@@ -2,7 +2,11 @@
 #ifndef QP_Q4_SCALES_H
 #define QP_Q4_SCALES_H
 
+#include <string.h>
+
 #include "dispatch/kernel_set.h"
+
+enum { QP_SCALES = 64 };  // so many are made at a time
 
 /// Where the scales of a matrix are, with the divisions taken out.
 typedef struct {
@@ -38,5 +42,29 @@ static inline int qp_aligned_q4(const qp_matrix *w) {
 
 /// Runs of 64 columns from an element that is a multiple of 64 lie in one block, on every row.
 static inline int qp_runs_of_64(const qp_matrix *w) { return w->block % 64 == 0 && w->columns % 64 == 0; }
+
+/// Scales of `count` <= QP_SCALES runs of QP_FIXED columns from the element `index` on, times those of x; block >= QP_FIXED. Where
+/// products are as cheap as in fixed point, scales made one at a time between them would take a quarter of the time.
+static inline void qp_fixed_scales(float *scales, const float *x_scales, const qp_scales *s, size_t index, size_t count) {
+#pragma clang fp contract(off)
+  const qp_matrix *w = s->w;
+  float blocks[QP_SCALES];
+  size_t first = index >> s->block_shift, end = ((index + count * QP_FIXED - 1) >> s->block_shift) + 1;
+  if (w->absmax) {
+    memcpy(blocks, w->absmax + first, (end - first) * sizeof(float));
+  } else {
+    const float *map = w->nested_map, offset = w->nested_offset;
+    for (size_t b = first; b < end;) {
+      size_t nested = b >> s->nested_shift, stop = (nested + 1) << s->nested_shift;
+      float scale = w->nested_absmax[nested];
+      for (stop = stop < end ? stop : end; b < stop; b++) blocks[b - first] = map[w->absmax_codes[b]] * scale + offset;
+    }
+  }
+  if (w->block == QP_FIXED)
+    for (size_t i = 0; i < count; i++) scales[i] = blocks[i] * x_scales[i];
+  else
+    for (size_t i = 0; i < count; i++)
+      scales[i] = blocks[((index + i * QP_FIXED) >> s->block_shift) - first] * x_scales[i];
+}
 
 #endif

@@ -14,6 +14,8 @@ const qp_kernel_set qp_kernels_avx2 = {
     .supported = qp_has_avx2,
     .mr = QP_AVX2_MR,
     .nr = QP_AVX2_NR,
+    .kc = 512,
+    .strips = 16,
     QP_LEAF_FIELDS(avx2),
     QP_FIXED_LEAF_FIELDS(avx2),
     .block_decoders = qp_block_decoders_avx2,

@@ -14,6 +14,8 @@ const qp_kernel_set qp_kernels_avx512 = {
     .supported = qp_has_avx512,
     .mr = QP_AVX512_MR,
     .nr = QP_AVX512_NR,
+    .kc = 256,
+    .strips = 1,
     QP_LEAF_FIELDS(avx512),
     QP_FIXED_LEAF_FIELDS(avx512),
     .block_decoders = qp_block_decoders_avx512,

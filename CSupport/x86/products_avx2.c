@@ -7,7 +7,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 
-enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR, LAST = 64, PANEL_AHEAD = 0 };
+enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR, LAST = 128, PANEL_AHEAD = 0 };
 #define LANES __m256
 #define LOAD _mm256_loadu_ps
 #define FILL(x) _mm256_broadcast_ss(x)
@@ -17,12 +17,12 @@ enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR, LAST = 64, PANEL_AHEAD = 0 };
 #include "x86/tile_sums.h"
 #include "x86/transpose_avx2.h"
 
-// `rows` is a constant of each call.
+// `rows` and `together` are constants of each call.
 __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
-                                                       const float *b, size_t kc, const size_t rows, size_t n,
-                                                       int accumulate) {
+                                                       const size_t together, const float *b, size_t kc, const size_t rows,
+                                                       size_t n, int accumulate) {
   __m256 sum[MR][2];
-  tile_sums(sum, c, ldc, a, row_step, k_step, b, kc, rows, n);
+  tile_sums(sum, c, ldc, a, row_step, k_step, together, b, kc, rows, n);
   if (n == NR) {
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++) {
@@ -47,10 +47,14 @@ __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, con
 }
 
 #define ROWS(M) \
-  case M: tile(c, ldc, a, row_step, k_step, b, kc, M, n, accumulate); break;
+  case M: tile(c, ldc, a, row_step, k_step, 1, b, kc, M, n, accumulate); break;
 
 void qp_gemm_tile_avx2(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
                        size_t m, size_t n, int accumulate) {
+  if (m == MR && k_step == 1) {
+    tile(c, ldc, a, row_step, 1, 4, b, kc, MR, n, accumulate);
+    return;
+  }
   switch (m) {
     ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
   }

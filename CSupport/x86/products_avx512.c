@@ -19,12 +19,12 @@ enum { MR = QP_AVX512_MR, NR = QP_AVX512_NR, LAST = 16, PANEL_AHEAD = 8 };
 
 static inline __mmask16 mask_of(size_t count) { return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1); }
 
-// `rows` is a constant of each call.
+// `rows` and `together` are constants of each call.
 __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
-                                                       const float *b, size_t kc, const size_t rows, size_t n,
-                                                       int accumulate) {
+                                                       const size_t together, const float *b, size_t kc, const size_t rows,
+                                                       size_t n, int accumulate) {
   __m512 sum[MR][2];
-  tile_sums(sum, c, ldc, a, row_step, k_step, b, kc, rows, n);
+  tile_sums(sum, c, ldc, a, row_step, k_step, together, b, kc, rows, n);
   __mmask16 m0 = mask_of(n), m1 = n > 16 ? mask_of(n - 16) : 0;
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++) {
@@ -39,10 +39,14 @@ __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, con
 }
 
 #define ROWS(M) \
-  case M: tile(c, ldc, a, row_step, k_step, b, kc, M, n, accumulate); break;
+  case M: tile(c, ldc, a, row_step, k_step, 1, b, kc, M, n, accumulate); break;
 
 void qp_gemm_tile_avx512(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
                          size_t m, size_t n, int accumulate) {
+  if (m == MR && k_step == 1) {
+    tile(c, ldc, a, row_step, 1, 4, b, kc, MR, n, accumulate);
+    return;
+  }
   switch (m) {
     ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
   }

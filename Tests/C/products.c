@@ -64,10 +64,10 @@ static void weight_panels(const qp_kernel_set *set) {
       size_t rows = ragged[s][0], columns = ragged[s][1];
       test_matrix w = matrix_of(storage, rows, columns);
       at("%s %zu x %zu", w.storage, rows, columns);
-      float *found = room_floats(QP_KC * nr), *expected = room_floats(QP_KC * nr);
+      float *found = room_floats(set->kc * nr), *expected = room_floats(set->kc * nr);
       for (size_t row = 0; row < rows; row += nr)
-        for (size_t column = 0; column < columns; column += QP_KC) {
-          size_t valid = least(rows - row, nr), kc = least(columns - column, QP_KC);
+        for (size_t column = 0; column < columns; column += set->kc) {
+          size_t valid = least(rows - row, nr), kc = least(columns - column, set->kc);
           for (size_t k = 0; k < kc; k++)
             for (size_t i = 0; i < nr; i++)
               expected[k * nr + i] = i < valid ? w.dense[(row + i) * columns + column + k] : 0;
@@ -76,10 +76,10 @@ static void weight_panels(const qp_kernel_set *set) {
           for (size_t i = 0; i < kc * nr; i++) expected[i] += 0.0f;
           same("pack_weight_rows", found, expected, kc * nr * sizeof(float));
         }
-      float *several = room_floats(QP_KC * (columns + nr));
-      for (size_t row = 0; row < rows; row += QP_KC)
+      float *several = room_floats(set->kc * (columns + nr));
+      for (size_t row = 0; row < rows; row += set->kc)
         for (size_t column = 0; column < columns; column += nr) {
-          size_t kc = least(rows - row, QP_KC), asked = columns - column;
+          size_t kc = least(rows - row, set->kc), asked = columns - column;
           size_t taken = set->pack_weight_columns(several, &w.view, row, kc, column, asked);
           holds("pack_weight_columns: all or whole panels", taken == asked || (taken > 0 && taken < asked && taken % nr == 0));
           for (size_t first = 0; first < taken; first += nr) {
