@@ -12,9 +12,6 @@ public enum KernelSet {
   /// The set in use: the best one, or what the environment variable `QPEFT_KERNELS` names.
   public static var active: String { String(cString: qp_active_kernel_set()) }
 
-  /// Uses the set of that name from now on; false if this processor does not support it.
-  public static func select(_ name: String) -> Bool { qp_select_kernel_set(name) == 0 }
-
   /// Threads used by the kernels. Results do not depend on it.
   public static var threadCount: Int {
     get { qp_thread_count() }
