@@ -114,7 +114,7 @@ public final class LoRAAdapters {
   /// Looks whether the settings found what they name, once the model is built.
   /// - Throws: `AdapterError.noTarget` if no layer matched, `.setting` if a module to be trained whole does not exist.
   public func checkTargets() throws {
-    guard !adaptedLayers.isEmpty else { throw AdapterError.noTarget("\(configuration.targets)") }
+    guard !adaptedLayers.isEmpty else { throw AdapterError.noTarget(configuration.targets.text) }
     if let name = configuration.savedModules.first(where: { !foundModules.contains($0) }) {
       throw AdapterError.setting(name: "modules_to_save", problem: "no module's path ends with \(name)")
     }

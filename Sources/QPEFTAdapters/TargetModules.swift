@@ -31,4 +31,13 @@ public enum TargetModules: Hashable, Sendable {
       do { return try Regex(pattern).wholeMatch(in: site.name) != nil } catch { throw AdapterError.pattern(pattern) }
     }
   }
+
+  /// What a person types, for messages.
+  var text: String {
+    switch self {
+    case .allLinear: "all-linear"
+    case .names(let names): names.joined(separator: ",")
+    case .pattern(let pattern): pattern
+    }
+  }
 }

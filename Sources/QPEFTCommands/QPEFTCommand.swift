@@ -32,6 +32,7 @@ public struct QPEFTCommand: AsyncParsableCommand {
     // A file above a limit of its size is then a failed write instead of the end of the process.
     signal(SIGXFSZ, SIG_IGN)
     do {
+      try refuseUnknownCommand(CommandLine.arguments.dropFirst().first)
       var command = try parseAsRoot()
       do {
         if var command = command as? any AsyncParsableCommand {
@@ -47,6 +48,14 @@ public struct QPEFTCommand: AsyncParsableCommand {
       }
     } catch { exit(withError: error) }
     end(0)
+  }
+
+  /// The parser would complain about the options that follow, since the command itself has none.
+  static func refuseUnknownCommand(_ name: String?) throws {
+    guard let name, !name.hasPrefix("-"), name != "help" else { return }
+    let commands = configuration.subcommands.map { $0._commandName }
+    guard !commands.contains(name) else { return }
+    throw ValidationError("There is no command '\(name)'. There are: \(commands.joined(separator: ", ")).")
   }
 
   /// Ends the process at once: what libraries do at exit may wait for threads that will never get the memory they ask for.

@@ -29,6 +29,10 @@ import Testing
     try Command.fail(["inspect", folder.file("nowhere")], ["nowhere"])
   }
 
+  @Test func `a layer that the model does not have`() throws {
+    try train(Self.row, ["target_modules", "matches q_proj2,k"], ["--targets", "q_proj2,k"])
+  }
+
   @Test func `a missing shard`() throws {
     try quantize(["model-00002-of-00002.safetensors"]) { source in
       try FileManager.default.moveItem(

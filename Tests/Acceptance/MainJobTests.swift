@@ -198,6 +198,7 @@ import Testing
     #expect(try Command.succeed(["--help"]).contains("quantize"))
     #expect(try Command.succeed(["train", "--help"]).contains("--gradient-accumulation"))
     #expect(try Command.run(["train", "--rank", "0"]).status == 64)
-    #expect(try Command.run(["fly"]).status == 64)
+    let unknown = try Command.run(["fly", "--far"])
+    #expect(unknown.status == 64 && unknown.errors.contains("no command 'fly'") && unknown.errors.contains("quantize"))
   }
 }
