@@ -172,6 +172,17 @@ import Testing
     }
   }
 
+  @Test(.timeLimit(.minutes(1))) func `what is cancelled before it asked ends as well`() async throws {
+    let hub = try FakeHub(Self.files)
+    try await withCache { cache in
+      let task = Task {
+        withUnsafeCurrentTask { $0?.cancel() }
+        return try await pull(settings(hub, cache))
+      }
+      await #expect(throws: CancellationError.self) { try await task.value }
+    }
+  }
+
   @Test func `a token is sent to the hub, and to nobody else`() async throws {
     let storage = try LocalServer { request in
       guard let file = Self.files[(request.path as NSString).lastPathComponent] else { return .init(status: 404) }

@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// A small HTTP/1.1 server on this machine, over plain sockets: one request a connection, answered by a closure.
+/// A small HTTP/1.1 server on this machine, over plain sockets: one request a connection, answered by a closure. It listens until
+/// the process ends: one that ended with its last mention would end while its test still runs.
 final class LocalServer: Sendable {
   struct Request: Sendable {
     let path: String
@@ -19,7 +20,6 @@ final class LocalServer: Sendable {
 
   /// For example `http://127.0.0.1:40123`.
   let address: String
-  private let socket: Int32
   private let seen = Mutex<[Request]>([])
 
   /// All requests so far.
@@ -39,24 +39,18 @@ final class LocalServer: Sendable {
     }
     guard bound else { throw POSIXError(.EADDRNOTAVAIL) }
     address = "http://127.0.0.1:\(UInt16(bigEndian: place.sin_port))"
-    self.socket = socket
-    Thread.detachNewThread { [weak self] in
+    Thread.detachNewThread { [self] in
       while true {
         let connection = accept(socket, nil, nil)
         guard connection >= 0 else { return }
-        Thread.detachNewThread { [weak self] in
+        Thread.detachNewThread { [self] in
           defer { close(connection) }
           guard let request = Self.read(connection) else { return }
-          self?.seen.withLock { $0.append(request) }
+          seen.withLock { $0.append(request) }
           Self.send(answer(request), to: connection)
         }
       }
     }
-  }
-
-  deinit {
-    shutdown(socket, Int32(SHUT_RDWR))
-    close(socket)
   }
 
   private static func read(_ connection: Int32) -> Request? {

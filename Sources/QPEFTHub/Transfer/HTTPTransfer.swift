@@ -53,7 +53,9 @@ private final class Attempt: NSObject, URLSessionDataDelegate, @unchecked Sendab
   private struct State {
     var head: HTTPHead?
     var error: (any Error)?
+    /// Who waits for the end, and the end, if it came before somebody waited: a task may be cancelled before it began.
     var done: CheckedContinuation<HTTPHead, any Error>?
+    var result: Result<HTTPHead, any Error>?
   }
 
   private let request: URLRequest
@@ -86,8 +88,11 @@ private final class Attempt: NSObject, URLSessionDataDelegate, @unchecked Sendab
     let task = session.dataTask(with: request)
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { done in
-        state.withLock { $0.done = done }
-        task.resume()
+        let result = state.withLock { state in
+          if state.result == nil { state.done = done }
+          return state.result
+        }
+        if let result { done.resume(with: result) } else { task.resume() }
       }
     } onCancel: {
       task.cancel()
@@ -142,8 +147,8 @@ private final class Attempt: NSObject, URLSessionDataDelegate, @unchecked Sendab
         result = .failure(
           HubError.connection(url: url, reason: error?.localizedDescription ?? "the connection was closed"))
       }
-      defer { state.done = nil }
-      return (state.done, result)
+      state.result = result
+      return (state.done.take(), result)
     }
     done?.resume(with: result)
   }
