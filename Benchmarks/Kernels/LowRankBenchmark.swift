@@ -28,11 +28,11 @@ struct LowRankBenchmark {
       [
         {
           Kernels.gemm(hidden.buffer, x.input, a.input, transposeB: true, m: tokens, n: rank, k: columns)
-          Kernels.gemm(y.buffer, hidden.input, b.input, transposeB: true, m: tokens, n: rows, k: rank, beta: 1)
+          Kernels.gemm(y.buffer, hidden.input, b.input, transposeB: true, m: tokens, n: rows, k: rank, accumulate: true)
           Kernels.gemm(db.buffer, dy.input, transposeA: true, hidden.input, m: rows, n: rank, k: tokens)
           Kernels.gemm(dhidden.buffer, dy.input, b.input, m: tokens, n: rank, k: rows)
           Kernels.gemm(da.buffer, dhidden.input, transposeA: true, x.input, m: rank, n: columns, k: tokens)
-          Kernels.gemm(dx.buffer, dhidden.input, a.input, m: tokens, n: columns, k: rank, beta: 1)
+          Kernels.gemm(dx.buffer, dhidden.input, a.input, m: tokens, n: columns, k: rank, accumulate: true)
         },
         { Kernels.yardstickGemm(r.buffer, p.input, q.input, transposeB: true, m: side, n: side, k: side) },
         {

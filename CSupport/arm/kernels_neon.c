@@ -12,6 +12,7 @@ const qp_kernel_set qp_kernels_neon = {
     .nr = QP_NEON_NR,
     .kc = 256,
     .strips = 16,
+    .thin_rows = QP_NEON_MR,
     QP_LEAF_FIELDS(neon),
     QP_FIXED_LEAF_FIELDS(neon),
     .block_decoders = qp_block_decoders_reference,

@@ -9,14 +9,14 @@ enum { MR = QP_NEON_MR, NR = QP_NEON_NR };
 
 // `rows` is a constant of each call: every loop over it unrolls and the sums live in registers.
 __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
-                                                       const float *b, size_t kc, const size_t rows, size_t n,
-                                                       int accumulate) {
+                                                       const float *b, size_t b_step, size_t kc, const size_t rows,
+                                                       size_t n, int accumulate) {
   float32x4_t sum[MR][4];
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < 4; j++) sum[i][j] = vdupq_n_f32(0);
-  for (size_t k = 0; k < kc; k++, a += k_step, b += NR) {
+  for (size_t k = 0; k < kc; k++, a += k_step, b += b_step) {
     float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8), b3 = vld1q_f32(b + 12);
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++) {
@@ -45,13 +45,22 @@ __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, con
 }
 
 #define ROWS(M) \
-  case M: tile(c, ldc, a, row_step, k_step, b, kc, M, n, accumulate); break;
+  case M: tile(c, ldc, a, row_step, k_step, b, NR, kc, M, n, accumulate); break;
 
 void qp_gemm_tile_neon(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
                        size_t m, size_t n, int accumulate) {
   switch (m) {
     ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
   }
+}
+
+#define THIN(M)                                            \
+  for (; m >= M; m -= M, a += M * row_step, c += M * ldc) \
+    tile(c, ldc, a, row_step, k_step, b, b_step, kc, M, n, accumulate);
+
+void qp_gemm_thin_neon(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t b_step,
+                       size_t kc, size_t m, size_t n, int accumulate) {
+  THIN(6) THIN(4) THIN(2) THIN(1)
 }
 
 static inline void transpose4(float32x4_t r[4]) {

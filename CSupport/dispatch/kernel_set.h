@@ -10,6 +10,7 @@ enum {
   QP_DECODED = 65536,    // weights that a task decodes at a time: 256 KiB in the second cache
   QP_MAX_MR = 16,        // bounds over all sets, so that the size of scratch does not depend on the set in use
   QP_MAX_NR = 32,
+  QP_THIN = 16,          // columns of the thin product
   QP_FEW_COLUMNS = 512,  // most columns of dy · W that a task of that path takes
   QP_FEW_MAX = 8,        // most tokens that the decode-and-dot path takes
   QP_FIXED = 64,         // columns that share a scale of x in fixed point
@@ -29,13 +30,18 @@ typedef struct qp_kernel_set {
   int (*supported)(void);
 
   // ---- products. A panel of B is [kc][nr], padded with zeros; A is read where it lies, row- or column-wise.
-  size_t mr, nr;
+  size_t mr, nr;  // nr >= QP_THIN
   /// Depth of a panel, and strips of mr tokens that it meets before the next panel does: one where a strip stays in the nearest cache and
   /// panels stream past it, or as many as stay in the second cache beside the panels.
   size_t kc, strips;
   /// c[m, n] (+)= A · panel, with m <= mr, n <= nr; A(i, k) = a[i * row_step + k * k_step].
   void (*gemm_tile)(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
                     size_t m, size_t n, int accumulate);
+  /// The same with any m, n <= QP_THIN, and B where it lies: rows b_step apart, of which QP_THIN numbers are read, once for every
+  /// `thin_rows` rows of A. For factors of low rank.
+  size_t thin_rows;
+  void (*gemm_thin)(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t b_step,
+                    size_t kc, size_t m, size_t n, int accumulate);
   /// dst[kc][nr] from `valid` rows of length kc (src[i * ld + k]).
   void (*pack_transposed)(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
   /// dst[kc][nr] from kc rows of length `valid` (src[k * ld + i]).

@@ -46,7 +46,7 @@ void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, voi
   const qp_kernel_set *set = qp_kernels();
   float largest = takes(set, w) && n == 1 ? set->max_abs(w->levels, 16) : 0;
   if (!(largest >= 0x1p-100f && largest <= 0x1p126f)) {
-    qp_matmul(y, x, w, n, 0, scratch);
+    qp_matmul(y, x, w, n, 0, NULL, scratch);
     return;
   }
   size_t blocks = w->columns / QP_FIXED;

@@ -5,11 +5,9 @@
 ///
 /// forward:  outputs = rows,    depth = columns, panels by pack_weight_rows
 /// backward: outputs = columns, depth = rows,    panels by pack_weight_columns
-/// Every element of y is one sum over k-blocks in order: no number of threads and no grouping changes it.
-#include <string.h>
-
-#include "dispatch/kernel_set.h"
-#include "drivers/split.h"
+/// A term of low rank is one more k-block, of other operands. Every element of y is one sum over k-blocks in order: no number of threads
+/// and no grouping changes it.
+#include "drivers/panels.h"
 #include "threads/parallel.h"
 
 enum {
@@ -25,17 +23,14 @@ typedef struct {
   size_t n, outputs, depth, group;  // n: tokens of this pass
   size_t first, end;                // inputs of this round, whole k-blocks
   int accumulate, transposed, in_place;
+  const qp_low_rank *term;
+  const float *hidden;  // of the tokens of this pass
   float *tokens, *panels;
 } product;
 
 // x as [k-block][token][kc]: the rows that a tile reads lie side by side, where as rows of x they may share a few lines of cache.
 static float *copied_at(const product *p, size_t k, size_t kc, size_t token) {
   return p->tokens + (k - p->first) * p->n + token * kc;
-}
-
-static const float *tokens_at(const product *p, size_t k, size_t kc, size_t token, size_t *step) {
-  *step = p->in_place ? p->depth : kc;
-  return p->in_place ? p->x + token * p->depth + k : copied_at(p, k, kc, token);
 }
 
 // Whether the rows of x that a tile reads are short, and fall into different sets of the nearest cache, as copied ones do, but for one
@@ -77,24 +72,40 @@ static size_t pack_panels(const product *p, float *panels, size_t output, size_t
   return width;
 }
 
+// All tokens, `step` numbers apart, over panels of `outputs` outputs from y on.
+static void multiply_panels(const product *p, float *y, const float *tokens, size_t step, const float *panels, size_t kc,
+                            size_t outputs, int accumulate) {
+  const qp_kernel_set *set = p->set;
+  size_t mr = set->mr, nr = set->nr, strips = (p->n + mr - 1) / mr;
+  // Every panel meets a block of strips before the next one does.
+  for (size_t block = 0; block < strips; block += set->strips)
+    for (size_t o = 0; o < outputs; o += nr)
+      for (size_t strip = block; strip < qp_least(strips, block + set->strips); strip++) {
+        size_t token = strip * mr;
+        set->gemm_tile(y + token * p->outputs + o, p->outputs, tokens + token * step, step, 1, panels + o * kc, kc,
+                       qp_least(p->n - token, mr), qp_least(outputs - o, nr), accumulate);
+      }
+}
+
 static void multiply_group(void *context, size_t index, size_t worker) {
   const product *p = context;
   const qp_kernel_set *set = p->set;
-  size_t mr = set->mr, nr = set->nr, strips = (p->n + mr - 1) / mr;
   size_t first = index * p->group, outputs = qp_least(p->outputs - first, p->group);
-  float *panels = p->panels + worker * QP_DECODED;
+  float *panels = p->panels + worker * QP_DECODED, *y = p->y + first;
   for (size_t k = p->first; k < p->end; k += set->kc) {
     size_t kc = qp_least(p->end - k, set->kc);
     for (size_t o = 0; o < outputs;) o += pack_panels(p, panels + o * kc, first + o, outputs - o, k, kc);
-    // Every panel meets a block of strips before the next one does.
-    for (size_t block = 0; block < strips; block += set->strips)
-      for (size_t o = 0; o < outputs; o += nr)
-        for (size_t strip = block; strip < qp_least(strips, block + set->strips); strip++) {
-          size_t step, token = strip * mr;
-          const float *tokens = tokens_at(p, k, kc, token, &step);
-          set->gemm_tile(p->y + token * p->outputs + first + o, p->outputs, tokens, step, 1, panels + o * kc, kc,
-                         qp_least(p->n - token, mr), qp_least(outputs - o, nr), p->accumulate || k > 0);
-        }
+    const float *tokens = p->in_place ? p->x + k : copied_at(p, k, kc, 0);
+    multiply_panels(p, y, tokens, p->in_place ? p->depth : kc, panels, kc, outputs, p->accumulate || k > 0);
+  }
+  size_t rank = p->term && p->end == p->depth ? p->term->rank : 0;
+  for (size_t k = 0; k < rank; k += set->kc) {
+    size_t kc = qp_least(rank - k, set->kc);
+    if (p->transposed)
+      qp_pack_columns(set, panels, p->term->factor + k * p->outputs + first, p->outputs, outputs, kc);
+    else
+      qp_pack_rows(set, panels, p->term->factor + first * rank + k, rank, outputs, kc);
+    multiply_panels(p, y, p->hidden + k, rank, panels, kc, outputs, 1);
   }
 }
 
@@ -174,9 +185,13 @@ static size_t token_floats(size_t n, size_t depth) { return qp_round_up(qp_least
 static void multiply(product p, size_t n, void *scratch) {
   p.tokens = scratch;
   p.panels = p.tokens + token_floats(n, p.depth);
+  if (p.term) p.hidden = p.term->hidden;
   if (n <= QP_FEW_MAX) {
     p.n = n;
-    if (few_tokens(&p)) return;
+    if (few_tokens(&p)) {
+      if (p.term) qp_gemm(p.y, p.hidden, 0, p.term->factor, !p.transposed, n, p.outputs, p.term->rank, 1);
+      return;
+    }
   }
   p.group = group_of(p.set, p.outputs);
   p.in_place = rows_lie_apart(p.set, p.depth);
@@ -189,6 +204,7 @@ static void multiply(product p, size_t n, void *scratch) {
       if (!p.in_place) qp_parallel_for((p.n + QP_COPIED - 1) / QP_COPIED, copy_tokens, &p);
       qp_parallel_for((p.outputs + p.group - 1) / p.group, multiply_group, &p);
     }
+    if (p.term) p.hidden += p.n * p.term->rank;
   }
 }
 
@@ -196,17 +212,18 @@ static size_t scratch_bytes(size_t n, size_t depth) {
   return (token_floats(n, depth) + qp_worker_limit() * QP_DECODED) * sizeof(float);
 }
 
-void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, void *scratch) {
+void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch) {
   multiply((product){.set = qp_kernels(), .y = y, .x = x, .w = w, .outputs = w->rows, .depth = w->columns,
-                     .accumulate = accumulate},
+                     .accumulate = accumulate, .term = term},
            n, scratch);
 }
 
 size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n) { return scratch_bytes(n, w->columns); }
 
-void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, void *scratch) {
+void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,
+                          void *scratch) {
   multiply((product){.set = qp_kernels(), .y = dx, .x = dy, .w = w, .outputs = w->columns, .depth = w->rows,
-                     .accumulate = accumulate, .transposed = 1},
+                     .accumulate = accumulate, .term = term, .transposed = 1},
            n, scratch);
 }
 

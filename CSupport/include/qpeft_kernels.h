@@ -93,8 +93,16 @@ typedef struct {
   float nested_offset;
 } qp_matrix;
 
-/// y[n, rows] = x[n, columns] · Wᵀ  (`accumulate`: y += ...). Never a float copy of W: panels are decoded into scratch.
-void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, void *scratch);
+/// What is added to a product in the same pass over its result: hidden[n, rank] · factor, of LoRA.
+typedef struct {
+  const float *hidden;
+  const float *factor;  // qp_matmul: [rows, rank], taken transposed; qp_matmul_transposed: [rank, columns]
+  size_t rank;
+} qp_low_rank;
+
+/// y[n, rows] = x[n, columns] · Wᵀ + term  (`accumulate`: y += ...; term NULL: none). Never a float copy of W: panels are decoded into
+/// scratch.
+void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch);
 size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n);
 
 /// y = x · Wᵀ for writing text, never for training: where n is 1, W is QP_Q4 with block >= 64 and columns a multiple of 64, x and the
@@ -102,20 +110,21 @@ size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n);
 /// 1/32700 of the sum over blocks of scale * (max|x| * Σ|level| + max|level| * Σ|x|). Otherwise as qp_matmul, whose scratch it takes.
 void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, void *scratch);
 
-/// dx[n, columns] = dy[n, rows] · W  (`accumulate`: dx += ...).
-void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, void *scratch);
+/// dx[n, columns] = dy[n, rows] · W + term  (`accumulate`: dx += ...; term NULL: none).
+void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,
+                          void *scratch);
 size_t qp_matmul_transposed_scratch_bytes(const qp_matrix *w, size_t n);
 
 /// y[n, columns] = W[ids[i], :]: rows decoded to float. Ids are checked by the caller.
 void qp_gather_rows(float *y, const qp_matrix *w, const int32_t *ids, size_t n);
 
-/// C[m, n] = alpha * op(A) · op(B) + beta * C, row-major with leading dimensions as in BLAS; beta 0 never reads C.
-/// op(A) is A[m, k] or, transposed, A stored [k, m]; likewise op(B): B[k, n] or stored [n, k].
-void qp_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
-              const float *b, size_t ldb, float beta, float *c, size_t ldc);
+/// C[m, n] = op(A) · op(B)  (`accumulate`: C += ...). op(A) is A[m, k] or, transposed, A stored [k, m]; likewise op(B): B[k, n] or stored
+/// [n, k]. Takes up to 192 KiB of every thread's stack.
+void qp_gemm(float *c, const float *a, int transpose_a, const float *b, int transpose_b, size_t m, size_t n, size_t k,
+             int accumulate);
 
-/// C[m, n] = A · op(B), added to C where `accumulate`, by one call of OpenBLAS with threads of its own, as many as the drivers use:
-/// the yardstick that kernels are measured with. Nothing else calls it; afterwards OpenBLAS has one thread again.
+/// C[m, n] = A · op(B), added to C where `accumulate`, with leading dimensions as in BLAS, by one call of OpenBLAS with threads of its own,
+/// as many as the drivers use: the yardstick that kernels are measured with. Nothing else calls OpenBLAS.
 void qp_sgemm_yardstick(int transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
                         int accumulate, float *c, size_t ldc);
 

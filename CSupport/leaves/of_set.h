@@ -8,6 +8,8 @@
 #define QP_DECLARE_LEAVES(set)                                                                                             \
   void qp_gemm_tile_##set(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc, \
                           size_t m, size_t n, int accumulate);                                                             \
+  void qp_gemm_thin_##set(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b,            \
+                          size_t b_step, size_t kc, size_t m, size_t n, int accumulate);                                   \
   void qp_pack_transposed_##set(float *dst, const float *src, size_t ld, size_t valid, size_t kc);                         \
   void qp_pack_straight_##set(float *dst, const float *src, size_t ld, size_t valid, size_t kc);                           \
   void qp_pack_weight_rows_##set(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc);       \
@@ -28,7 +30,8 @@
                            size_t row, size_t rows);
 
 #define QP_LEAF_FIELDS(set)                                                                                \
-  .name = #set, .gemm_tile = qp_gemm_tile_##set, .pack_transposed = qp_pack_transposed_##set,              \
+  .name = #set,  \
+  .gemm_tile = qp_gemm_tile_##set, .gemm_thin = qp_gemm_thin_##set, .pack_transposed = qp_pack_transposed_##set, \
   .pack_straight = qp_pack_straight_##set, .pack_weight_rows = qp_pack_weight_rows_##set,                  \
   .pack_weight_columns = qp_pack_weight_columns_##set, .decode_q4 = qp_decode_q4_##set,                    \
   .decode_f16 = qp_decode_f16_##set, .few_takes = qp_few_takes_##set, .few_arrange = qp_few_arrange_##set, \

@@ -8,6 +8,8 @@ int qp_always(void);
 
 void qp_ref_gemm_tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
                       size_t m, size_t n, int accumulate);
+void qp_ref_gemm_thin(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t b_step,
+                      size_t kc, size_t m, size_t n, int accumulate);
 void qp_ref_pack_transposed(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
 void qp_ref_pack_straight(float *dst, const float *src, size_t ld, size_t valid, size_t kc);
 void qp_ref_pack_weight_rows(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc);

@@ -16,6 +16,7 @@ const qp_kernel_set qp_kernels_avx2 = {
     .nr = QP_AVX2_NR,
     .kc = 512,
     .strips = 16,
+    .thin_rows = QP_AVX2_MR,
     QP_LEAF_FIELDS(avx2),
     QP_FIXED_LEAF_FIELDS(avx2),
     .block_decoders = qp_block_decoders_avx2,

@@ -16,6 +16,7 @@ const qp_kernel_set qp_kernels_avx512 = {
     .nr = QP_AVX512_NR,
     .kc = 256,
     .strips = 1,
+    .thin_rows = 2 * QP_AVX512_MR,
     QP_LEAF_FIELDS(avx512),
     QP_FIXED_LEAF_FIELDS(avx512),
     .block_decoders = qp_block_decoders_avx512,

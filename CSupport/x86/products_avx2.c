@@ -7,7 +7,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 
-enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR, LAST = 128, PANEL_AHEAD = 0 };
+enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR, MOST_ROWS = 2 * MR, LAST = 128 };
 #define LANES __m256
 #define LOAD _mm256_loadu_ps
 #define FILL(x) _mm256_broadcast_ss(x)
@@ -17,15 +17,13 @@ enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR, LAST = 128, PANEL_AHEAD = 0 };
 #include "x86/tile_sums.h"
 #include "x86/transpose_avx2.h"
 
-// `rows` and `together` are constants of each call.
-__attribute__((always_inline)) static inline void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
-                                                       const size_t together, const float *b, size_t kc, const size_t rows,
-                                                       size_t n, int accumulate) {
-  __m256 sum[MR][2];
-  tile_sums(sum, c, ldc, a, row_step, k_step, together, b, kc, rows, n);
+INLINE void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t b_step, size_t kc,
+                 size_t n, int accumulate, const tile_shape shape) {
+  __m256 sum[MOST_ROWS][2];
+  tile_sums(sum, c, ldc, a, row_step, k_step, b, b_step, kc, n, shape);
   if (n == NR) {
 #pragma clang loop unroll(full)
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t i = 0; i < shape.rows; i++) {
       float *row = c + i * ldc;
       if (accumulate) {
         sum[i][0] = _mm256_add_ps(_mm256_loadu_ps(row), sum[i][0]);
@@ -36,28 +34,45 @@ __attribute__((always_inline)) static inline void tile(float *c, size_t ldc, con
     }
     return;
   }
-  float whole[MR * NR];
+  float whole[MOST_ROWS * NR];
 #pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++) {
+  for (size_t i = 0; i < shape.rows; i++) {
     _mm256_storeu_ps(whole + i * NR, sum[i][0]);
-    _mm256_storeu_ps(whole + i * NR + 8, sum[i][1]);
+    if (shape.vectors == 2) _mm256_storeu_ps(whole + i * NR + 8, sum[i][1]);
   }
-  for (size_t i = 0; i < rows; i++)
+  for (size_t i = 0; i < shape.rows; i++)
     for (size_t j = 0; j < n; j++) c[i * ldc + j] = accumulate ? c[i * ldc + j] + whole[i * NR + j] : whole[i * NR + j];
 }
 
 #define ROWS(M) \
-  case M: tile(c, ldc, a, row_step, k_step, 1, b, kc, M, n, accumulate); break;
+  case M: tile(c, ldc, a, row_step, k_step, b, NR, kc, n, accumulate, (tile_shape){M, 2, 1, 0}); break;
 
 void qp_gemm_tile_avx2(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
                        size_t m, size_t n, int accumulate) {
   if (m == MR && k_step == 1) {
-    tile(c, ldc, a, row_step, 1, 4, b, kc, MR, n, accumulate);
+    tile(c, ldc, a, row_step, 1, b, NR, kc, n, accumulate, (tile_shape){MR, 2, 4, 0});
     return;
   }
   switch (m) {
     ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
   }
+}
+
+enum { THIN_AHEAD = 32 };
+
+#define THIN(M, VECTORS)                                                                                    \
+  for (; m >= M; m -= M, a += M * row_step, c += M * ldc)                                                   \
+    if (k_step == 1)                                                                                        \
+      tile(c, ldc, a, row_step, 1, b, b_step, kc, n, accumulate, (tile_shape){M, VECTORS, 4, THIN_AHEAD});  \
+    else                                                                                                    \
+      tile(c, ldc, a, row_step, k_step, b, b_step, kc, n, accumulate, (tile_shape){M, VECTORS, 1, THIN_AHEAD});
+
+void qp_gemm_thin_avx2(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t b_step,
+                       size_t kc, size_t m, size_t n, int accumulate) {
+  if (n <= 8) {
+    THIN(12, 1) THIN(8, 1) THIN(4, 1) THIN(1, 1)
+  }
+  THIN(6, 2) THIN(4, 2) THIN(2, 2) THIN(1, 2)
 }
 
 static inline __m256i mask_of(size_t count) {

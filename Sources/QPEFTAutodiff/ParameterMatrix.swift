@@ -20,14 +20,16 @@ public struct ParameterMatrix: FrozenMatrix {
   /// `f32`.
   public var storageName: String { "f32" }
 
-  /// `y[n, rows] = x · Wᵀ`, or `+=`.
-  public func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool) {
+  /// `y[n, rows] = x · Wᵀ + term`, or `+=`.
+  public func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {
     y.addProduct(x, parameter.value, transposeB: true, accumulate: accumulate)
+    if let term { y.addProduct(term.hidden, term.factor, transposeB: true) }
   }
 
-  /// `dx[n, columns] = dy · W`, or `+=`.
-  public func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool) {
+  /// `dx[n, columns] = dy · W + term`, or `+=`.
+  public func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {
     dx.addProduct(dy, parameter.value, accumulate: accumulate)
+    if let term { dx.addProduct(term.hidden, term.factor) }
   }
 
   /// Rows by index.

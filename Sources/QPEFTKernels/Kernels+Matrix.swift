@@ -16,15 +16,24 @@ package enum Kernels {
 }
 
 extension Kernels {
-  /// `y[n, rows] = x[n, columns] · Wᵀ`, or `+=`.
+  /// A term of low rank that is added to a product in the same pass over its result: `hidden[n, rank] · factor`, with `factor[rows, rank]`
+  /// taken transposed in `multiply`, `[rank, columns]` in `multiplyTransposed`.
+  package typealias LowRankTerm = (hidden: Input, factor: Input, rank: Int)
+
+  /// `y[n, rows] = x[n, columns] · Wᵀ + term`, or `+=`.
   package static func multiply(
-    _ y: Output, _ x: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, scratch: Scratch = nil
+    _ y: Output, _ x: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, plus term: LowRankTerm? = nil,
+    scratch: Scratch = nil
   ) {
     check("multiply y", y.count, n * w.rows)
     check("multiply x", x.count, n * w.columns)
     guard n > 0, let y = y.baseAddress, let x = x.baseAddress else { return }
     withUnsafePointer(to: w.matrix) { matrix in
-      withScratch(scratch, qp_matmul_scratch_bytes(matrix, n)) { qp_matmul(y, x, matrix, n, accumulate ? 1 : 0, $0) }
+      withTerm(term, n: n, outputs: w.rows) { term in
+        withScratch(scratch, qp_matmul_scratch_bytes(matrix, n)) {
+          qp_matmul(y, x, matrix, n, accumulate ? 1 : 0, term, $0)
+        }
+      }
     }
   }
 
@@ -39,18 +48,31 @@ extension Kernels {
     }
   }
 
-  /// `dx[n, columns] = dy[n, rows] · W`, or `+=`.
+  /// `dx[n, columns] = dy[n, rows] · W + term`, or `+=`.
   package static func multiplyTransposed(
-    _ dx: Output, _ dy: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, scratch: Scratch = nil
+    _ dx: Output, _ dy: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, plus term: LowRankTerm? = nil,
+    scratch: Scratch = nil
   ) {
     check("multiplyTransposed dx", dx.count, n * w.columns)
     check("multiplyTransposed dy", dy.count, n * w.rows)
     guard n > 0, let dx = dx.baseAddress, let dy = dy.baseAddress else { return }
     withUnsafePointer(to: w.matrix) { matrix in
-      withScratch(scratch, qp_matmul_transposed_scratch_bytes(matrix, n)) {
-        qp_matmul_transposed(dx, dy, matrix, n, accumulate ? 1 : 0, $0)
+      withTerm(term, n: n, outputs: w.columns) { term in
+        withScratch(scratch, qp_matmul_transposed_scratch_bytes(matrix, n)) {
+          qp_matmul_transposed(dx, dy, matrix, n, accumulate ? 1 : 0, term, $0)
+        }
       }
     }
+  }
+
+  private static func withTerm(
+    _ term: LowRankTerm?, n: Int, outputs: Int, _ body: (UnsafePointer<qp_low_rank>?) -> Void
+  ) {
+    guard let term, term.rank > 0 else { return body(nil) }
+    check("term hidden", term.hidden.count, n * term.rank)
+    check("term factor", term.factor.count, outputs * term.rank)
+    withUnsafePointer(
+      to: qp_low_rank(hidden: term.hidden.baseAddress, factor: term.factor.baseAddress, rank: term.rank), body)
   }
 
   /// Bytes of workspace that `multiply` and `multiplyTransposed` take for `n` rows; the larger of the two.
@@ -80,18 +102,17 @@ extension Kernels {
     withUnsafePointer(to: w.matrix) { qp_matrix_decode(y.baseAddress, $0, first, y.count) }
   }
 
-  /// `C[m, n] = alpha · op(A) · op(B) + beta · C`, row-major and contiguous; `op` transposes where asked.
+  /// `C[m, n] = op(A) · op(B)`, or `+=`, row-major and contiguous; `op` transposes where asked.
   package static func gemm(
     _ c: Output, _ a: Input, transposeA: Bool = false, _ b: Input, transposeB: Bool = false, m: Int, n: Int, k: Int,
-    alpha: Float = 1, beta: Float = 0
+    accumulate: Bool = false
   ) {
     check("gemm a", a.count, m * k)
     check("gemm b", b.count, k * n)
     check("gemm c", c.count, m * n)
     guard m > 0, n > 0 else { return }
-    qp_sgemm(
-      transposeA ? 1 : 0, transposeB ? 1 : 0, m, n, k, alpha, a.baseAddress, transposeA ? m : k, b.baseAddress,
-      transposeB ? k : n, beta, c.baseAddress, n)
+    qp_gemm(
+      c.baseAddress, a.baseAddress, transposeA ? 1 : 0, b.baseAddress, transposeB ? 1 : 0, m, n, k, accumulate ? 1 : 0)
   }
 
   /// `C[m, n] = A · op(B)`, added to C where `accumulates`, by one call of OpenBLAS with threads of its own: what measurements

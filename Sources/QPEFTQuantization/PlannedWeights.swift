@@ -41,16 +41,18 @@ struct PlannedMatrix: FrozenMatrix {
   var byteCount: Int { scheme?.byteCount(rows * columns) ?? 2 * rows * columns }
   var storageName: String { scheme?.format.rawValue ?? "bf16" }
 
-  func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool) { count(y, x.shape.rows, isTransposed: false) }
-
-  func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool) {
-    count(dx, dy.shape.rows, isTransposed: true)
+  func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {
+    count(y, x.shape.rows, isTransposed: false, plus: term)
   }
 
-  private func count(_ result: Tensor, _ n: Int, isTransposed: Bool) {
+  func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {
+    count(dx, dy.shape.rows, isTransposed: true, plus: term)
+  }
+
+  private func count(_ result: Tensor, _ n: Int, isTransposed: Bool, plus term: LowRankTerm?) {
     precondition(result.isPhantom, "a planned matrix has no numbers")
     WorkMeter.current?.add(
-      .product(storage: storageName, rows: rows, columns: columns, isTransposed: isTransposed, tokens: n))
+      .product(storage: storageName, rows: rows, columns: columns, isTransposed: isTransposed, tokens: n), plus: term)
     Tensor.withWorkspace(byteCount: workspaceByteCount(rows: n)) { _ in }
   }
 

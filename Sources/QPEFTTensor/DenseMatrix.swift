@@ -40,38 +40,48 @@ private final class TensorOwner: Sendable {
 }
 
 extension ViewedMatrix {
-  /// `y[n, rows] = x · Wᵀ`, or `+=`.
-  public func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool) {
+  /// `y[n, rows] = x · Wᵀ + term`, or `+=`.
+  public func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {
     let n = x.shape.rows
-    count(tokens: n, isTransposed: false)
+    if ProductArithmetic.current == .fixedPoint && n == 1 && !accumulate {
+      WorkMeter.current?.add(product(tokens: n, isTransposed: false), plus: nil)
+      Tensor.withWorkspace(byteCount: workspaceByteCount(rows: n)) { scratch in
+        y.withMutableElements { y in
+          x.withElements { Kernels.multiplyFixedPoint(y, $0, view, n: n, scratch: scratch) }
+        }
+      }
+      if let term { y.addProduct(term.hidden, term.factor, transposeB: true) }
+      return
+    }
+    WorkMeter.current?.add(product(tokens: n, isTransposed: false), plus: term)
     Tensor.withWorkspace(byteCount: workspaceByteCount(rows: n)) { scratch in
       y.withMutableElements { y in
         x.withElements { x in
-          if ProductArithmetic.current == .fixedPoint && !accumulate {
-            Kernels.multiplyFixedPoint(y, x, view, n: n, scratch: scratch)
-          } else {
-            Kernels.multiply(y, x, view, n: n, accumulate: accumulate, scratch: scratch)
+          term.withElements {
+            Kernels.multiply(y, x, view, n: n, accumulate: accumulate, plus: $0, scratch: scratch)
           }
         }
       }
     }
   }
 
-  /// `dx[n, columns] = dy · W`, or `+=`.
-  public func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool) {
-    count(tokens: dy.shape.rows, isTransposed: true)
-    Tensor.withWorkspace(byteCount: workspaceByteCount(rows: dy.shape.rows)) { scratch in
+  /// `dx[n, columns] = dy · W + term`, or `+=`.
+  public func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {
+    let n = dy.shape.rows
+    WorkMeter.current?.add(product(tokens: n, isTransposed: true), plus: term)
+    Tensor.withWorkspace(byteCount: workspaceByteCount(rows: n)) { scratch in
       dx.withMutableElements { dx in
-        dy.withElements {
-          Kernels.multiplyTransposed(dx, $0, view, n: dy.shape.rows, accumulate: accumulate, scratch: scratch)
+        dy.withElements { dy in
+          term.withElements {
+            Kernels.multiplyTransposed(dx, dy, view, n: n, accumulate: accumulate, plus: $0, scratch: scratch)
+          }
         }
       }
     }
   }
 
-  private func count(tokens: Int, isTransposed: Bool) {
-    WorkMeter.current?.add(
-      .product(storage: storageName, rows: rows, columns: columns, isTransposed: isTransposed, tokens: tokens))
+  private func product(tokens: Int, isTransposed: Bool) -> KernelCall {
+    .product(storage: storageName, rows: rows, columns: columns, isTransposed: isTransposed, tokens: tokens)
   }
 
   /// Rows by index, decoded.

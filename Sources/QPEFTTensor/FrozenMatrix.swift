@@ -12,10 +12,10 @@ public protocol FrozenMatrix: Sendable {
   var byteCount: Int { get }
   /// Short name of the storage in reports, for example `nf4` or `bf16`.
   var storageName: String { get }
-  /// `y[n, rows] = x[n, columns] · Wᵀ`, or `y += x · Wᵀ`.
-  func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool)
-  /// `dx[n, columns] = dy[n, rows] · W`, or `dx += dy · W`.
-  func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool)
+  /// `y[n, rows] = x[n, columns] · Wᵀ + term`, or `y += ...`; the term's factor is `[rows, rank]`.
+  func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool, plus term: LowRankTerm?)
+  /// `dx[n, columns] = dy[n, rows] · W + term`, or `dx += ...`; the term's factor is `[rank, columns]`.
+  func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool, plus term: LowRankTerm?)
   /// Rows of `W` by index, decoded: `[ids.count, columns]`.
   func rows(_ ids: [Int32]) -> Tensor
   /// Bytes of workspace that a product with `n` rows takes for its duration.
@@ -34,17 +34,17 @@ extension FrozenMatrix {
 }
 
 extension FrozenMatrix {
-  /// `x[n, columns] · Wᵀ` as a new tensor `[n, rows]`.
-  public func multiply(_ x: Tensor) -> Tensor {
+  /// `x[n, columns] · Wᵀ + term` as a new tensor `[n, rows]`.
+  public func multiply(_ x: Tensor, plus term: LowRankTerm? = nil) -> Tensor {
     var y = Tensor(uninitialized: [x.shape.rows, rows])
-    multiply(x, into: &y, accumulate: false)
+    multiply(x, into: &y, accumulate: false, plus: term)
     return y
   }
 
   /// `dy[n, rows] · W` as a new tensor `[n, columns]`.
   public func multiplyTransposed(_ dy: Tensor) -> Tensor {
     var dx = Tensor(uninitialized: [dy.shape.rows, columns])
-    multiplyTransposed(dy, into: &dx, accumulate: false)
+    multiplyTransposed(dy, into: &dx, accumulate: false, plus: nil)
     return dx
   }
 }

@@ -51,14 +51,14 @@ package struct StreamedMatrix: FrozenMatrix {
   package var byteCount: Int { matrix.byteCount }
   package var storageName: String { matrix.storageName }
 
-  package func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool) {
+  package func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {
     willUse()
-    matrix.multiply(x, into: &y, accumulate: accumulate)
+    matrix.multiply(x, into: &y, accumulate: accumulate, plus: term)
   }
 
-  package func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool) {
+  package func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {
     willUse()
-    matrix.multiplyTransposed(dy, into: &dx, accumulate: accumulate)
+    matrix.multiplyTransposed(dy, into: &dx, accumulate: accumulate, plus: term)
   }
 
   /// A few rows are a few pages: they don't count.

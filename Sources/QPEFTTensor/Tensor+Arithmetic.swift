@@ -12,9 +12,12 @@ extension Tensor {
   /// Product with a number.
   public static func * (scale: Float, a: Tensor) -> Tensor {
     var y = a
-    y.withMutableElements { Kernels.scale($0, by: scale) }
+    y.multiply(by: scale)
     return y
   }
+
+  /// Multiplies by a number in place.
+  public mutating func multiply(by scale: Float) { withMutableElements { Kernels.scale($0, by: scale) } }
 
   /// Product of two tensors of one shape, element by element.
   public static func * (a: Tensor, b: Tensor) -> Tensor {

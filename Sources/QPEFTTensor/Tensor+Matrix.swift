@@ -1,10 +1,9 @@
 internal import QPEFTKernels
 
 extension Tensor {
-  /// `self += scale · op(a) · op(b)`, or `=` unless `accumulate`; all of two dimensions.
+  /// `self += op(a) · op(b)`, or `=` unless `accumulate`; all of two dimensions.
   public mutating func addProduct(
-    _ a: Tensor, transposeA: Bool = false, _ b: Tensor, transposeB: Bool = false, scale: Float = 1,
-    accumulate: Bool = true
+    _ a: Tensor, transposeA: Bool = false, _ b: Tensor, transposeB: Bool = false, accumulate: Bool = true
   ) {
     let (m, k) = transposeA ? (a.shape.columns, a.shape.rows) : (a.shape.rows, a.shape.columns)
     let (inner, n) = transposeB ? (b.shape.columns, b.shape.rows) : (b.shape.rows, b.shape.columns)
@@ -16,8 +15,7 @@ extension Tensor {
       a.withElements { a in
         b.withElements { b in
           Kernels.gemm(
-            c, a, transposeA: transposeA, b, transposeB: transposeB, m: m, n: n, k: k, alpha: scale,
-            beta: accumulate ? 1 : 0)
+            c, a, transposeA: transposeA, b, transposeB: transposeB, m: m, n: n, k: k, accumulate: accumulate)
         }
       }
     }

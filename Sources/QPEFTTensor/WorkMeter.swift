@@ -14,6 +14,16 @@ package final class WorkMeter: Sendable {
   /// Counts a call.
   package func add(_ call: KernelCall) { state.withLock { $0[call, default: 0] += 1 } }
 
+  /// Counts a product, and the term as the dense product that it is.
+  package func add(_ product: KernelCall, plus term: LowRankTerm?) {
+    add(product)
+    guard let term, case .product(_, let rows, let columns, let isTransposed, let tokens) = product else { return }
+    add(
+      .dense(
+        m: tokens, n: isTransposed ? columns : rows, k: term.hidden.shape.columns, transposesA: false,
+        transposesB: !isTransposed))
+  }
+
   /// Calls so far.
   package var calls: [KernelCall: Int] { state.withLock { $0 } }
 }

@@ -38,21 +38,28 @@ static void *scratch_of(size_t bytes) {
 static void product(test_matrix *w, size_t n, int transposed) {
   size_t rows = w->view.rows, columns = w->view.columns;
   size_t inputs = transposed ? rows : columns, results = n * (transposed ? columns : rows);
-  at("%s %zu x %zu, %zu tokens, transposed %d", w->storage, rows, columns, n, transposed);
-  float *x = random_floats(n * inputs, 1);
+  size_t rank = next() % 3 ? 1 + next() % 40 : next() % 2 ? 0 : 600;
+  at("%s %zu x %zu, %zu tokens, transposed %d, rank %zu", w->storage, rows, columns, n, transposed, rank);
+  float *x = random_floats(n * inputs, 1), *hidden = random_floats(n * rank + 1, 1);
+  float *factor = random_floats(results / n * rank + 1, 1);
+  qp_low_rank sum = {.hidden = hidden, .factor = factor, .rank = rank}, *term = rank ? &sum : NULL;
   double *exact = room_doubles(results), *bound = room_doubles(results);
   for (size_t i = 0; i < results; i++) {
     size_t t = i / (results / n), o = i % (results / n);
     for (size_t k = 0; k < inputs; k++) {
       double term = (double)x[t * inputs + k] * w->dense[transposed ? k * columns + o : o * columns + k];
-      exact[i] += term, bound[i] += (double)(inputs + 3) * EPS * fabs(term);
+      exact[i] += term, bound[i] += (double)(inputs + rank + 4) * EPS * fabs(term);
+    }
+    for (size_t k = 0; k < rank; k++) {
+      double term = (double)hidden[t * rank + k] * factor[transposed ? k * (results / n) + o : o * rank + k];
+      exact[i] += term, bound[i] += (double)(inputs + rank + 4) * EPS * fabs(term);
     }
   }
   outputs o = {0};
   add_output(&o, random_floats(results, 1), results * sizeof(float));
   void *scratch = scratch_of(transposed ? qp_matmul_transposed_scratch_bytes(&w->view, n) : qp_matmul_scratch_bytes(&w->view, n));
-  WITH_THREADS(o, if (transposed) qp_matmul_transposed(o.now[0], x, &w->view, n, 0, scratch);
-               else qp_matmul(o.now[0], x, &w->view, n, 0, scratch));
+  WITH_THREADS(o, if (transposed) qp_matmul_transposed(o.now[0], x, &w->view, n, 0, term, scratch);
+               else qp_matmul(o.now[0], x, &w->view, n, 0, term, scratch));
   free(scratch);
   within("product", o.now[0], exact, bound, results);
 }
@@ -91,7 +98,7 @@ static void fixed_point_of_interleaved(void) {
   float *x = random_floats(128, 1), *found = room_floats(64), *expected = room_floats(64);
   void *scratch = scratch_of(qp_matmul_scratch_bytes(&w.view, 1));
   qp_matmul_fixed(found, x, &w.view, 1, scratch);
-  qp_matmul(expected, x, &w.view, 1, 0, scratch);
+  qp_matmul(expected, x, &w.view, 1, 0, NULL, scratch);
   free(scratch);
   same("fixed point", found, expected, 64 * sizeof(float));
   clear();
@@ -274,11 +281,36 @@ static void codecs_and_vectors(void) {
   add_output(&d, w.dense, 401 * 131 * sizeof(float)), add_output(&d, w.dense, 300 * 131 * sizeof(float));
   WITH_THREADS(d, qp_matrix_decode(d.now[0], &w.view, 0, 401 * 131); qp_gather_rows(d.now[1], &w.view, ids, 300));
   same("decoded matrix", d.now[0], w.dense, 401 * 131 * sizeof(float));
-  at("sgemm");
-  outputs g = {0};
-  add_output(&g, z, 200 * 210 * sizeof(float));
-  WITH_THREADS(g, qp_sgemm(0, 1, 200, 210, 70, 2, x, 70, z, 70, 0.5f, g.now[0], 210));
   clear();
+}
+
+static void dense(size_t m, size_t n, size_t k, int way) {
+  int transpose_a = way & 1, transpose_b = way >> 1 & 1, accumulate = way >> 2;
+  at("dense %zu x %zu x %zu, transposed %d %d, accumulate %d", m, n, k, transpose_a, transpose_b, accumulate);
+  float *a = random_floats(m * k, 1), *b = random_floats(n * k, 1), *c = random_floats(m * n, 1);
+  double *exact = room_doubles(m * n), *bound = room_doubles(m * n);
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++) {
+      double sum = accumulate ? c[i * n + j] : 0, sizes = fabs(sum);
+      for (size_t l = 0; l < k; l++) {
+        double term = (double)a[transpose_a ? l * m + i : i * k + l] * b[transpose_b ? j * k + l : l * n + j];
+        sum += term, sizes += fabs(term);
+      }
+      exact[i * n + j] = sum, bound[i * n + j] = (double)(k + 3) * EPS * sizes;
+    }
+  outputs o = {0};
+  add_output(&o, c, m * n * sizeof(float));
+  WITH_THREADS(o, qp_gemm(o.now[0], a, transpose_a, b, transpose_b, m, n, k, accumulate));
+  within("dense product", o.now[0], exact, bound, m * n);
+  clear();
+}
+
+// Every way through the driver: no side thin, either, both; tiles, blocks along k and panels that end early; nothing to sum.
+static void dense_products(void) {
+  static const size_t sizes[][3] = {{200, 410, 70}, {97, 65, 300}, {300, 16, 530}, {70, 37, 20},  {16, 301, 530},
+                                    {64, 64, 257},  {23, 9, 5},    {1, 1, 1},      {5, 90, 0},    {90, 5, 0}};
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+    for (int way = 0; way < 8; way++) dense(sizes[s][0], sizes[s][1], sizes[s][2], way);
 }
 
 static void optimizers_and_columns(void) {
@@ -324,5 +356,6 @@ void test_drivers(void) {
                               .segments = {{70, 20, 0, 90}}});
   layers();
   codecs_and_vectors();
+  dense_products();
   optimizers_and_columns();
 }

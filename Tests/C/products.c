@@ -37,6 +37,37 @@ static void tiles(const qp_kernel_set *set) {
         }
 }
 
+// B where it lies: nothing past the sixteen numbers of its last row.
+static void thin(const qp_kernel_set *set) {
+  static const size_t depths[] = {1, 3, 33, 256}, columns[] = {1, 7, 8, 9, 15, 16};
+  size_t b_step = 21, ldc = 19;
+  for (size_t d = 0; d < 4; d++)
+    for (size_t m = 1; m <= 53; m++)
+      for (size_t w = 0; w < 6; w++)
+        for (int way = 0; way < 4; way++) {
+          size_t kc = depths[d], n = columns[w], row_step = way < 2 ? (m % 5 ? kc + 1 : 512) : 1, k_step = way < 2 ? 1 : m;
+          int accumulate = way % 2;
+          at("gemm_thin %zu x %zu x %zu, %s of A, accumulate %d", m, n, kc, way < 2 ? "rows" : "columns", accumulate);
+          float *a = random_floats((m - 1) * row_step + (kc - 1) * k_step + 1, 1), *b = random_floats((kc - 1) * b_step + QP_THIN, 1);
+          size_t size = (m - 1) * ldc + n;
+          float *c = random_floats(size, 1), *before = copy_of(c, size * sizeof(float));
+          double *exact = room_doubles(size), *bound = room_doubles(size);
+          for (size_t i = 0; i < size; i++) exact[i] = before[i];
+          for (size_t i = 0; i < m; i++)
+            for (size_t j = 0; j < n; j++) {
+              double sum = accumulate ? before[i * ldc + j] : 0, sizes = fabs(sum);
+              for (size_t k = 0; k < kc; k++) {
+                double term = (double)a[i * row_step + k * k_step] * b[k * b_step + j];
+                sum += term, sizes += fabs(term);
+              }
+              exact[i * ldc + j] = sum, bound[i * ldc + j] = (double)(kc + 2) * EPS * sizes;
+            }
+          set->gemm_thin(c, ldc, a, row_step, k_step, b, b_step, kc, m, n, accumulate);
+          within("thin product", c, exact, bound, size);
+          clear();
+        }
+}
+
 static void packers(const qp_kernel_set *set) {
   size_t width = set->nr;
   for (size_t valid = 1; valid <= width; valid++)
@@ -95,6 +126,7 @@ static void weight_panels(const qp_kernel_set *set) {
 
 void test_products(const qp_kernel_set *set) {
   tiles(set);
+  thin(set);
   packers(set);
   weight_panels(set);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the C tests four times and runs them: for this processor with OpenBLAS, under AddressSanitizer +
+# Builds the C tests four times and runs them: for this processor, under AddressSanitizer +
 # UndefinedBehaviorSanitizer, under ThreadSanitizer, and for 64-bit Arm under an emulator. Threads are those of the pthread pool;
 # the Swift tests run over the same drivers with OpenMP.
 #
@@ -7,7 +7,6 @@
 #
 # Wants the clang of the Swift toolchain and its lld; for Arm also Debian's qemu-user, libc6-dev-arm64-cross and
 # libgcc-12-dev-arm64-cross. Where these are missing, Arm is left out with a word, unless it was asked for or CI is set.
-# Sanitizers and Arm take Tests/C/plain_blas.c for OpenBLAS: it cannot be seen into, or is not installed for that processor.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 clang="${CLANG:-$(dirname "$(readlink -f "$(command -v swift)")")/clang}"
@@ -15,32 +14,32 @@ toolchain="$(dirname "$clang")/.."
 out=.build/c-tests
 mkdir -p "$out"
 
-tests=$(ls Tests/C/*.c | grep -v plain_blas)
-kernels=$(ls CSupport/{reference,x86,arm,drivers,dispatch,threads}/*.c)
+tests=$(ls Tests/C/*.c)
+kernels=$(ls CSupport/{reference,x86,arm,drivers,dispatch,threads}/*.c | grep -v yardstick)  # which is OpenBLAS's
 common="-g -Wall -Wextra -ICSupport -fuse-ld=lld"
 
 native() {
-  "$clang" $common -O2 $tests $kernels -lopenblas -lm -lpthread -o "$out/native"
+  "$clang" $common -O2 $tests $kernels -lm -lpthread -o "$out/native"
   "$out/native"
 }
 
 asan() {
   # A vectorised loop may be one that an instrumented build cannot vectorise: no error of the code.
   "$clang" $common -Wno-pass-failed -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
-    $tests Tests/C/plain_blas.c $kernels -lm -lpthread -o "$out/asan"
+    $tests $kernels -lm -lpthread -o "$out/asan"
   "$out/asan"
 }
 
 tsan() {
   # The toolchain's ThreadSanitizer knows about Dispatch and wants it linked.
-  "$clang" $common -Wno-pass-failed -O1 -fsanitize=thread $tests Tests/C/plain_blas.c $kernels -lm -lpthread \
+  "$clang" $common -Wno-pass-failed -O1 -fsanitize=thread $tests $kernels -lm -lpthread \
     -L"$toolchain/lib/swift/linux" -Wl,-rpath,"$toolchain/lib/swift/linux" -ldispatch -lBlocksRuntime -o "$out/tsan"
   TSAN_OPTIONS=halt_on_error=1 "$out/tsan"
 }
 
 arm() {
   "$clang" $common --target=aarch64-linux-gnu -static -O2 -isystem /usr/aarch64-linux-gnu/include \
-    -L/usr/aarch64-linux-gnu/lib $tests Tests/C/plain_blas.c $kernels -lm -lpthread -o "$out/arm"
+    -L/usr/aarch64-linux-gnu/lib $tests $kernels -lm -lpthread -o "$out/arm"
   qemu-aarch64 "$out/arm"
 }
 

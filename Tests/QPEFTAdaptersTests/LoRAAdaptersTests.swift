@@ -50,7 +50,7 @@ struct LoRAAdaptersTests {
     adapter.b.value = .uniform([6, 2], key: .init(seed: 9))
     let x = Tensor.uniform([3, 4], key: .init(seed: 2))
     var expected = base.weight.multiply(x)
-    expected.addProduct(x.timesTransposed(adapter.a.value), adapter.b.value, transposeB: true, scale: 16)
+    expected.addProduct(16 * x.timesTransposed(adapter.a.value), adapter.b.value, transposeB: true)
     let inference = adapter(Variable(x, on: Tape(isRecording: false)), base: base).value
     for (found, wanted) in zip(inference.elements, expected.elements) { #expect(abs(found - wanted) < 1e-4) }
     #expect(adapter(Variable(x, on: Tape(seed: 4)), base: base).value != inference)

@@ -174,19 +174,19 @@ extension KernelTests {
             filled(m * n, c0) { c in
               a.withUnsafeBufferPointer { a in
                 b.withUnsafeBufferPointer { b in
-                  Kernels.gemm(c, a, transposeA: ta, b, transposeB: tb, m: m, n: n, k: k, alpha: 2, beta: 0.5)
+                  Kernels.gemm(c, a, transposeA: ta, b, transposeB: tb, m: m, n: n, k: k, accumulate: true)
                 }
               }
             }
           ]
         }[0]
-        var exact = c0.map { Double($0) * 0.5 }
+        var exact = c0.map(Double.init)
         var size = exact.map(abs)
         for i in 0..<m {
           for j in 0..<n {
             for l in 0..<k {
-              exact[i * n + j] += 2 * at(i, l) * bt(l, j)
-              size[i * n + j] += abs(2 * at(i, l) * bt(l, j))
+              exact[i * n + j] += at(i, l) * bt(l, j)
+              size[i * n + j] += abs(at(i, l) * bt(l, j))
             }
           }
         }

@@ -20,8 +20,8 @@ import Testing
     let journal: Journal
     let rows = 4, columns = 4, byteCount = 10
     let storageName = "none"
-    func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool) {}
-    func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool) {}
+    func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {}
+    func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {}
     func rows(_ ids: [Int32]) -> Tensor { .zeros([ids.count, columns]) }
     func workspaceByteCount(rows n: Int) -> Int { 0 }
     func release() { journal.note("-\(name)") }
@@ -45,7 +45,7 @@ import Testing
     let blocks = try (0..<5).map { try source.frozenMatrix(named: "layers.\($0).weight") }
     var y = Tensor.zeros([1, 4])
     func use(_ index: Int) -> [String] {
-      blocks[index].multiply(y, into: &y, accumulate: false)
+      blocks[index].multiply(y, into: &y, accumulate: false, plus: nil)
       return journal.take()
     }
     #expect(use(0) == [])

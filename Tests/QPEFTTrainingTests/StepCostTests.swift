@@ -83,8 +83,8 @@ private struct PhantomMatrix: FrozenMatrix {
   var rows, columns: Int
   var byteCount: Int { rows * columns / 2 }
   var storageName: String { "phantom" }
-  func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool) {}
-  func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool) {}
+  func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {}
+  func multiplyTransposed(_ dy: Tensor, into dx: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {}
   func rows(_ ids: [Int32]) -> Tensor { Tensor(uninitialized: [ids.count, columns]) }
   func workspaceByteCount(rows n: Int) -> Int { 0 }
 }

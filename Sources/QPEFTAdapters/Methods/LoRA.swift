@@ -48,9 +48,10 @@ public struct LoRA: LinearAdapter {
 
   /// The adapted layer's result.
   public func callAsFunction(_ x: Variable, base: FrozenLinear) -> Variable {
+    let isDropped = dropout > 0 && x.tape.isTraining
     var y = x.multiplied(
       by: base.weight, bias: bias == nil ? base.bias : nil, lowRank: Variable(a, on: x.tape), Variable(b, on: x.tape),
-      scale: scale, droppedOut: x.dropout(dropout, site: dropoutSite))
+      scale: scale, droppedOut: isDropped ? x.dropout(dropout, site: dropoutSite) : nil)
     if let updateBias { y = y.adding(row: Variable(updateBias, on: x.tape), scale: scale) }
     if let bias { y = y.adding(row: Variable(bias, on: x.tape)) }
     return y
@@ -59,7 +60,7 @@ public struct LoRA: LinearAdapter {
   /// `W + scale · B · A`, row by row.
   public func merged(_ rows: Tensor, at range: Range<Int>) -> Tensor? {
     var merged = rows
-    merged.addProduct(b.value.rows(range), a.value, scale: scale)
+    merged.addProduct(scale * b.value.rows(range), a.value)
     return merged
   }
 

@@ -38,11 +38,11 @@ struct HeadCrossEntropy: Operation {
       let part = rows[start..<min(start + chunk, rows.count)]
       let hidden = h.gatherRows(part)
       var logits = Tensor(uninitialized: [part.count, head.rows], in: .workspace)
-      head.multiply(hidden, into: &logits, accumulate: false)
+      head.multiply(hidden, into: &logits, accumulate: false, plus: nil)
       total += losses(of: &logits, labels: part.map { labels[Int($0)] })
       if wantsGradient {
         var dhidden = Tensor(uninitialized: hidden.shape, in: .workspace)
-        head.multiplyTransposed(logits, into: &dhidden, accumulate: false)
+        head.multiplyTransposed(logits, into: &dhidden, accumulate: false, plus: nil)
         gradient?.replaceRows(at: start, with: dhidden)
         headGradient?.addProduct(logits, transposeA: true, hidden)
       }

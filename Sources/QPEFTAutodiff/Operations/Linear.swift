@@ -14,15 +14,15 @@ struct FrozenProduct: PostponableOperation {
 
   func backward(_ gradient: Tensor, _ saved: Void, into gradients: InputGradients) {
     gradients.write(0, [gradient.shape.rows, weight.columns]) { dx, accumulate in
-      weight.multiplyTransposed(gradient, into: &dx, accumulate: accumulate)
+      weight.multiplyTransposed(gradient, into: &dx, accumulate: accumulate, plus: nil)
     }
   }
 }
 
 extension FrozenMatrix {
-  func product(_ x: Tensor, bias: Tensor?) -> Tensor {
+  func product(_ x: Tensor, plus term: LowRankTerm? = nil, bias: Tensor?) -> Tensor {
     precondition(x.shape.columns == columns, "\(x.shape) times the transpose of [\(rows), \(columns)]")
-    var y = multiply(x)
+    var y = multiply(x, plus: term)
     if let bias { y.addToRows(bias) }
     return y
   }
