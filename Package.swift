@@ -34,7 +34,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
   ],
   targets: [
-    // C: kernels. OpenBLAS and OpenMP come in here and nowhere else.
+    // C: kernels. OpenMP comes in here and nowhere else; OpenBLAS, with which kernels are compared, is loaded where it is measured.
     .target(
       name: "CQPKernels",
       path: "CSupport",
@@ -47,8 +47,8 @@ let package = Package(
         .unsafeFlags(["-fopenmp"], .when(traits: ["OpenMP"])),
       ],
       linkerSettings: [
-        .linkedLibrary("openblas"),
         .linkedLibrary("m", .when(platforms: [.linux])),
+        .linkedLibrary("dl", .when(platforms: [.linux])),
         .linkedLibrary("omp5", .when(platforms: [.linux], traits: ["OpenMP"])),
       ]
     ),

@@ -1,6 +1,7 @@
 /// Causal grouped-query attention, backward. Scores are computed again tile by tile from logsumexp. A task owns some key tiles
 /// of one key/value head, so dk and dv have one writer; the parts of dq that different key tiles give are kept apart and
-/// added in order at the end. How many parts there are depends on shapes alone.
+/// added in order at the end. How many parts there are depends on shapes alone. On the diagonal a strip of a tile ends, or begins, with what
+/// its rows see.
 #include <math.h>
 #include <string.h>
 
@@ -12,13 +13,14 @@ typedef struct {
   float *dq, *dk, *dv, *delta, *partial;
   const float *dout, *out, *logsumexp, *q, *k, *v;
   const qp_segment *segments;
-  size_t segment_count, rows, heads, kv_heads, head, parts;
+  size_t segment_count, rows, heads, kv_heads, head, parts, pieces;
   float scale;
   float *scratch;
   size_t scratch_floats;
 } attention;
 
-static size_t parts_of(size_t kv_heads) { return kv_heads < 8 ? 4 : kv_heads < 16 ? 2 : 1; }
+// So many that all cores have work: what shares no dk and dv is a task anyway.
+static size_t parts_of(size_t tasks) { return tasks < 8 ? 4 : tasks < 16 ? 2 : 1; }
 
 static size_t tile_floats(size_t head) {
   size_t wide = qp_round_up(head, QP_MAX_NR);
@@ -57,29 +59,47 @@ static tile_memory tile_memory_at(float *at, size_t head) {
   return t;
 }
 
+// How many of the keys [start, +count) a query sees.
+static size_t seen(const qp_segment *s, size_t query, size_t start, size_t count) {
+  size_t visible = qp_visible(s, query);
+  return visible <= start ? 0 : qp_least(visible - start, count);
+}
+
 // One tile of keys [start, +count) against one tile of queries [first, +queries) of one head.
 static void one_tile(const attention *a, const qp_segment *s, size_t kv, size_t h, size_t start, size_t count, size_t first,
                      size_t queries, float *dq, tile_memory t) {
   const qp_kernel_set *set = a->set;
-  size_t head = a->head, ld = QP_TILE_PADDED;
+  size_t head = a->head, ld = QP_TILE_PADDED, mr = set->mr, nr = set->nr;
   size_t q_stride = a->heads * head, kv_stride = a->kv_heads * head, row = s->query_start + first;
   const float *q = a->q + row * q_stride + h * head, *dout = a->dout + row * q_stride + h * head;
   qp_copy_rows(t.q, q, q_stride, queries, head);
   qp_copy_rows(t.dout, dout, q_stride, queries, head);
   qp_pack_columns(set, t.q_wide, t.q, head, head, queries);
   qp_pack_columns(set, t.dout_wide, t.dout, head, head, queries);
-  qp_tiles(set, t.p, ld, t.q, head, 1, t.k_panels, head, queries, count, 0);
-  qp_tiles(set, t.ds, ld, t.dout, head, 1, t.v_panels, head, queries, count, 0);
-  for (size_t j = 0; j < queries; j++) {
-    size_t visible = qp_visible(s, first + j), valid = visible <= start ? 0 : qp_least(visible - start, count);
-    float *p = t.p + j * ld, *ds = t.ds + j * ld;
-    set->softmax_backward(p, ds, a->scale, a->logsumexp[h * a->rows + row + j], a->delta[h * a->rows + row + j], valid);
-    for (size_t c = valid; c < count; c++) p[c] = ds[c] = 0;
+  for (size_t i = 0; i < queries; i += mr) {
+    size_t rows = qp_least(queries - i, mr), keys = seen(s, first + i + rows - 1, start, count);
+    qp_tiles(set, t.p + i * ld, ld, t.q + i * head, head, 1, t.k_panels, head, rows, keys, 0);
+    qp_tiles(set, t.ds + i * ld, ld, t.dout + i * head, head, 1, t.v_panels, head, rows, keys, 0);
+    for (size_t j = i; j < i + rows; j++) {
+      size_t valid = seen(s, first + j, start, count), statistic = h * a->rows + row + j;
+      float *p = t.p + j * ld, *ds = t.ds + j * ld;
+      set->softmax_backward(p, ds, a->scale, a->logsumexp[statistic], a->delta[statistic], valid);
+      for (size_t c = valid; c < count; c++) p[c] = ds[c] = 0;
+    }
+    for (size_t c = 0; c < head; c += nr)
+      set->gemm_tile(dq + (row + i) * q_stride + h * head + c, q_stride, t.ds + i * ld, ld, 1, t.k_wide + c * count, keys, rows,
+                     qp_least(head - c, nr), 1);
   }
-  size_t at = (s->key_start + start) * kv_stride + kv * head;
-  qp_tiles(set, a->dv + at, kv_stride, t.p, 1, ld, t.dout_wide, queries, count, head, 1);
-  qp_tiles(set, a->dk + at, kv_stride, t.ds, 1, ld, t.q_wide, queries, count, head, 1);
-  qp_tiles(set, dq + row * q_stride + h * head, q_stride, t.ds, ld, 1, t.k_wide, count, queries, head, 1);
+  for (size_t i = 0; i < count; i += mr) {
+    size_t keys = qp_least(count - i, mr), at = (s->key_start + start + i) * kv_stride + kv * head;
+    size_t before = s->key_count - s->query_count + first, from = start + i > before ? start + i - before : 0;  // the first that sees key i
+    if (from >= queries) break;
+    for (size_t c = 0; c < head; c += nr) {
+      size_t width = qp_least(head - c, nr), panel = c * queries + from * nr;
+      set->gemm_tile(a->dv + at + c, kv_stride, t.p + from * ld + i, 1, ld, t.dout_wide + panel, queries - from, keys, width, 1);
+      set->gemm_tile(a->dk + at + c, kv_stride, t.ds + from * ld + i, 1, ld, t.q_wide + panel, queries - from, keys, width, 1);
+    }
+  }
 }
 
 static void backward_task(void *context, size_t index, size_t worker) {
@@ -89,6 +109,7 @@ static void backward_task(void *context, size_t index, size_t worker) {
   size_t kv = rest % a->kv_heads, group = a->heads / a->kv_heads, head = a->head;
   size_t q_stride = a->heads * head, kv_stride = a->kv_heads * head;
   tile_memory t = tile_memory_at(a->scratch + worker * a->scratch_floats, head);
+  if (part > 0 && part * QP_TILE >= s->key_count) return;
   float *dq = part == 0 ? a->dq : a->partial + (part - 1) * a->rows * q_stride;
   for (size_t j = 0; j < s->query_count; j++)
     memset(dq + (s->query_start + j) * q_stride + kv * group * head, 0, group * head * sizeof(float));
@@ -111,16 +132,16 @@ static void backward_task(void *context, size_t index, size_t worker) {
   }
 }
 
+// Some rows of a segment: those of all its parts.
 static void sum_task(void *context, size_t index, size_t worker) {
   (void)worker;
   const attention *a = context;
-  size_t width = a->heads * a->head;
-  const qp_segment *s = a->segments + index;
-  for (size_t part = 1; part < a->parts; part++) {
-    size_t at = s->query_start * width;
-    if (part * QP_TILE < s->key_count)
-      a->set->add(a->dq + at, a->dq + at, a->partial + (part - 1) * a->rows * width + at, s->query_count * width);
-  }
+  const qp_segment *s = a->segments + index / a->pieces;
+  size_t width = a->heads * a->head, piece = qp_rows_of_piece(width), first = index % a->pieces * piece;
+  if (first >= s->query_count) return;
+  size_t at = (s->query_start + first) * width, count = qp_least(s->query_count - first, piece) * width;
+  for (size_t part = 1; part < a->parts && part * QP_TILE < s->key_count; part++)
+    a->set->add(a->dq + at, a->dq + at, a->partial + (part - 1) * a->rows * width + at, count);
 }
 
 void qp_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *out, const float *logsumexp,
@@ -128,14 +149,15 @@ void qp_attention_backward(float *dq, float *dk, float *dv, const float *dout, c
                            size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, void *scratch) {
   attention a = {.set = qp_kernels(), .dq = dq, .dk = dk, .dv = dv, .dout = dout, .out = out, .logsumexp = logsumexp, .q = q,
                  .k = k, .v = v, .segments = segments, .segment_count = segment_count, .rows = rows, .heads = heads,
-                 .kv_heads = kv_heads, .head = head, .parts = parts_of(kv_heads), .scale = scale};
+                 .kv_heads = kv_heads, .head = head, .parts = parts_of(kv_heads * segment_count), .scale = scale};
   a.delta = scratch;
+  a.pieces = qp_parts(rows, qp_rows_of_piece(heads * head));
   a.partial = a.delta + qp_round_up(rows * heads, 16);
   a.scratch = a.partial + qp_round_up((a.parts - 1) * rows * heads * head, 16);
   a.scratch_floats = qp_round_up(tile_floats(head), 16);
   qp_parallel_for(rows, delta_task, &a);
   qp_parallel_for(segment_count * kv_heads * a.parts, backward_task, &a);
-  qp_parallel_for(segment_count, sum_task, &a);
+  if (a.parts > 1) qp_parallel_for(segment_count * a.pieces, sum_task, &a);
 }
 
 size_t qp_attention_backward_scratch_bytes(size_t rows, size_t heads, size_t kv_heads, size_t head) {

@@ -109,12 +109,13 @@ static void multiply_group(void *context, size_t index, size_t worker) {
   }
 }
 
-// Outputs of a task: whole panels, as many as fit its scratch, so that the busiest thread has least to do; the larger of two equals.
+// Outputs of a task: whole panels, as many as fit its scratch, so that the busiest thread has least to do. Of equals the one with at
+// most three tasks a thread: a thread that something held up then leaves some to the others.
 static size_t group_of(const qp_kernel_set *set, size_t outputs) {
   size_t panels = (outputs + set->nr - 1) / set->nr, threads = qp_thread_count(), best = 1, least_work = SIZE_MAX;
   for (size_t group = qp_least(panels, QP_DECODED / set->kc / set->nr); group > 0; group--) {
     size_t tasks = (panels + group - 1) / group, work = (tasks + threads - 1) / threads * group;
-    if (work < least_work) best = group, least_work = work;
+    if (work < least_work || (work == least_work && group * threads * 3 >= panels)) best = group, least_work = work;
   }
   return best * set->nr;
 }

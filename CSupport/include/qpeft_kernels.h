@@ -123,9 +123,13 @@ void qp_gather_rows(float *y, const qp_matrix *w, const int32_t *ids, size_t n);
 void qp_gemm(float *c, const float *a, int transpose_a, const float *b, int transpose_b, size_t m, size_t n, size_t k,
              int accumulate);
 
+/// The yardstick that kernels are measured with: what OpenBLAS, if the system has it, says of itself and its kernels for this processor;
+/// else NULL.
+const char *qp_yardstick_name(void);
+const char *qp_yardstick_kernels(void);
 /// C[m, n] = A · op(B), added to C where `accumulate`, with leading dimensions as in BLAS, by one call of OpenBLAS with threads of its own,
-/// as many as the drivers use: the yardstick that kernels are measured with. Nothing else calls OpenBLAS.
-void qp_sgemm_yardstick(int transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+/// as many as the drivers use. Only where it has a name.
+void qp_yardstick_sgemm(int transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
                         int accumulate, float *c, size_t ldc);
 
 /// Runs the innermost product `rounds` times on every thread, on operands that stay in the nearest cache, and returns the number

@@ -7,19 +7,22 @@
 
 typedef float lanes __attribute__((ext_vector_type(16), aligned(4)));
 typedef uint32_t word_lanes __attribute__((ext_vector_type(16), aligned(4)));
+typedef int32_t whole_lanes __attribute__((ext_vector_type(16), aligned(4)));
+typedef float lanes8 __attribute__((ext_vector_type(8)));
+typedef float lanes4 __attribute__((ext_vector_type(4)));
 
 // exp to about 1 ulp: 2^n times a polynomial on [-ln2/2, ln2/2]; overflows to infinity, falls through denormals to zero, NaN
 // stays NaN. The rounding constant 1.5 * 2^23 must not be reassociated: this function stands outside of fast regions.
-static inline float NAME(exp)(float x) {
-  x = x < -104.0f ? -104.0f : x;
-  x = x > 89.0f ? 89.0f : x;
-  float t = x * 0x1.715476p+0f + 0x1.8p23f;
-  int32_t bits;
-  memcpy(&bits, &t, 4);
-  float n = t - 0x1.8p23f;
-  float r = x - n * 0x1.62e4p-1f;
+static inline void NAME(exp)(lanes *values) {
+  lanes x = *values;
+  x = x < -104.0f ? (lanes)(-104.0f) : x;
+  x = x > 89.0f ? (lanes)(89.0f) : x;
+  lanes t = x * 0x1.715476p+0f + 0x1.8p23f;
+  whole_lanes bits = __builtin_bit_cast(whole_lanes, t);
+  lanes n = t - 0x1.8p23f;
+  lanes r = x - n * 0x1.62e4p-1f;
   r = r - n * 0x1.7f7d1cp-20f;
-  float p = 0x1.a01a02p-13f;
+  lanes p = 0x1.a01a02p-13f;
   p = p * r + 0x1.6c16c2p-10f;
   p = p * r + 0x1.111112p-7f;
   p = p * r + 0x1.555556p-5f;
@@ -27,12 +30,14 @@ static inline float NAME(exp)(float x) {
   p = p * r + 0.5f;
   p = p * (r * r) + r;
   p = p + 1.0f;
-  int32_t e = bits - 0x4b400000, half = e >> 1;  // of a NaN anything: the polynomial is NaN already
-  uint32_t a = (uint32_t)(half + 127) << 23, b = (uint32_t)(e - half + 127) << 23;
-  float fa, fb;
-  memcpy(&fa, &a, 4);
-  memcpy(&fb, &b, 4);
-  return p * fa * fb;
+  whole_lanes e = bits - 0x4b400000, half = e >> 1;  // of a NaN anything: the polynomial is NaN already
+  *values = p * __builtin_bit_cast(lanes, (half + 127) << 23) * __builtin_bit_cast(lanes, (e - half + 127) << 23);
+}
+
+static inline float NAME(sum_of_lanes)(const lanes *v) {
+  lanes8 a = v->lo + v->hi;
+  lanes4 b = a.lo + a.hi;
+  return (b.x + b.z) + (b.y + b.w);
 }
 
 static float NAME(max_abs)(const float *x, size_t count) {
@@ -74,50 +79,76 @@ static void NAME(decode_bf16)(float *y, const uint16_t *x, size_t count) {
   }
 }
 
+// Rows end with a vector that lies over the last one, so that nothing is done number by number: the same result is written twice.
 static float NAME(row_max)(const float *x, size_t count) {
   float most = -INFINITY;
-  size_t i = 0;
-  if (count >= 16) {
-    lanes m = *(const lanes *)x;
-    for (i = 16; i + 16 <= count; i += 16) {
-      lanes v = *(const lanes *)(x + i);
-      m = v > m ? v : m;
-    }
-    for (int j = 0; j < 16; j++) most = m[j] > most ? m[j] : most;
+  if (count < 16) {
+    for (size_t i = 0; i < count; i++) most = x[i] > most ? x[i] : most;
+    return most;
   }
-  for (; i < count; i++) most = x[i] > most ? x[i] : most;
+  lanes m = *(const lanes *)(x + count - 16);
+  for (size_t i = 0; i + 16 <= count; i += 16) {
+    lanes v = *(const lanes *)(x + i);
+    m = v > m ? v : m;
+  }
+  lanes8 a = m.lo > m.hi ? m.lo : m.hi;
+  lanes4 b = a.lo > a.hi ? a.lo : a.hi;
+  for (int j = 0; j < 4; j++) most = b[j] > most ? b[j] : most;
   return most;
-}
-
-static float NAME(exp_sum_part)(float *restrict y, const float *x, float scale, float shift, size_t count) {
-#pragma clang fp reassociate(on)
-  float sum = 0;
-  for (size_t i = 0; i < count; i++) {
-    float e = NAME(exp)(scale * x[i] - shift);
-    y[i] = e;
-    sum += e;
-  }
-  return sum;
 }
 
 static double NAME(exp_sum)(float *y, const float *x, float scale, float shift, size_t count) {
   double sum = 0;
-  float unwanted[512];
-  for (size_t i = 0; i < count; i += 512) {
-    size_t part = count - i < 512 ? count - i : 512;
-    memcpy(unwanted, x + i, part * sizeof(float));
-    sum += NAME(exp_sum_part)(y ? y + i : unwanted, y ? unwanted : x + i, scale, shift, part);
+  if (count < 16) {
+    lanes few = shift;
+    for (size_t j = 0; j < count; j++) few[j] = scale * x[j] - shift;
+    NAME(exp)(&few);
+    for (size_t j = 0; j < count; j++) {
+      if (y) y[j] = few[j];
+      sum += (double)few[j];
+    }
+    return sum;
+  }
+  lanes last = scale * *(const lanes *)(x + count - 16) - shift;  // before it is written, since y may be x
+  size_t whole = count / 16 * 16;
+  for (size_t i = 0; i < whole;) {
+    lanes part = 0;
+    for (size_t end = whole - i < 512 ? whole : i + 512; i < end; i += 16) {
+      lanes e = scale * *(const lanes *)(x + i) - shift;
+      NAME(exp)(&e);
+      if (y) *(lanes *)(y + i) = e;
+      part += e;
+    }
+    sum += (double)NAME(sum_of_lanes)(&part);
+  }
+  if (whole < count) {
+    NAME(exp)(&last);
+    if (y) *(lanes *)(y + count - 16) = last;
+    for (size_t j = whole + 16 - count; j < 16; j++) sum += (double)last[j];
   }
   return sum;
 }
 
+static inline void NAME(softmax_backward_of)(lanes *s, lanes *ds, float scale, float lse, float delta) {
+  *s = scale * *s - lse;
+  NAME(exp)(s);
+  *ds = *s * (*ds - delta) * scale;
+}
+
 static void NAME(softmax_backward)(float *restrict s, float *restrict ds, float scale, float lse, float delta,
                                    size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    float p = NAME(exp)(scale * s[i] - lse);
-    s[i] = p;
-    ds[i] = p * (ds[i] - delta) * scale;
+  if (count < 16) {
+    float few[2][16] = {{0}};
+    memcpy(few[0], s, count * sizeof(float)), memcpy(few[1], ds, count * sizeof(float));
+    NAME(softmax_backward_of)((lanes *)few[0], (lanes *)few[1], scale, lse, delta);
+    memcpy(s, few[0], count * sizeof(float)), memcpy(ds, few[1], count * sizeof(float));
+    return;
   }
+  lanes *end = (lanes *)(s + count - 16), *end_ds = (lanes *)(ds + count - 16), last = *end, last_ds = *end_ds;
+  for (size_t i = 0; i + 16 <= count; i += 16)
+    NAME(softmax_backward_of)((lanes *)(s + i), (lanes *)(ds + i), scale, lse, delta);
+  NAME(softmax_backward_of)(&last, &last_ds, scale, lse, delta);
+  *end = last, *end_ds = last_ds;
 }
 
 static double NAME(dot)(const float *a, const float *b, size_t count) {
@@ -133,10 +164,17 @@ static float NAME(rms_norm)(float *restrict y, const float *restrict x, const fl
   return inverse;
 }
 
+// Σ a b c: floats within 512 terms, doubles between.
 static double NAME(dot3)(const float *a, const float *b, const float *c, size_t count) {
-#pragma clang fp reassociate(on)
   double sum = 0;
-  for (size_t i = 0; i < count; i++) sum += (double)(a[i] * b[i] * c[i]);
+  size_t i = 0;
+  while (i + 16 <= count) {
+    lanes part = 0;
+    for (size_t end = count - i < 512 ? count : i + 512; i + 16 <= end; i += 16)
+      part += *(const lanes *)(a + i) * *(const lanes *)(b + i) * *(const lanes *)(c + i);
+    sum += (double)NAME(sum_of_lanes)(&part);
+  }
+  for (; i < count; i++) sum += (double)(a[i] * b[i] * c[i]);
   return sum;
 }
 
@@ -161,17 +199,44 @@ static void NAME(rotate)(float *restrict x, const float *restrict cosine, const 
   }
 }
 
-static void NAME(swiglu)(float *y, const float *gate, const float *up, size_t count) {
-  for (size_t i = 0; i < count; i++) y[i] = gate[i] / (1 + NAME(exp)(-gate[i])) * up[i];
+static inline void NAME(sigmoid)(lanes *x) {
+  *x = -*x;
+  NAME(exp)(x);
+  *x = 1 / (1 + *x);
 }
 
+static void NAME(swiglu)(float *y, const float *gate, const float *up, size_t count) {
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    lanes g = *(const lanes *)(gate + i), s = g;
+    NAME(sigmoid)(&s);
+    *(lanes *)(y + i) = g * s * *(const lanes *)(up + i);
+  }
+  if (i < count) {
+    float rest[3][16] = {{0}};
+    size_t bytes = (count - i) * sizeof(float);
+    memcpy(rest[1], gate + i, bytes), memcpy(rest[2], up + i, bytes);
+    NAME(swiglu)(rest[0], rest[1], rest[2], 16);
+    memcpy(y + i, rest[0], bytes);
+  }
+}
+
+// An output may be the input of the same index, never of another.
 static void NAME(swiglu_backward)(float *dgate, float *dup, const float *dy, const float *gate, const float *up,
                                   size_t count) {
-#pragma clang loop vectorize(assume_safety)
-  for (size_t i = 0; i < count; i++) {  // an output may be the input of the same index, never of another
-    float g = gate[i], u = up[i], d = dy[i], s = 1 / (1 + NAME(exp)(-g));
-    dgate[i] = d * u * s * (1 + g * (1 - s));
-    dup[i] = d * g * s;
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    lanes g = *(const lanes *)(gate + i), u = *(const lanes *)(up + i), d = *(const lanes *)(dy + i), s = g;
+    NAME(sigmoid)(&s);
+    *(lanes *)(dgate + i) = d * u * s * (1 + g * (1 - s));
+    *(lanes *)(dup + i) = d * g * s;
+  }
+  if (i < count) {
+    float rest[5][16] = {{0}};
+    size_t bytes = (count - i) * sizeof(float);
+    memcpy(rest[2], dy + i, bytes), memcpy(rest[3], gate + i, bytes), memcpy(rest[4], up + i, bytes);
+    NAME(swiglu_backward)(rest[0], rest[1], rest[2], rest[3], rest[4], 16);
+    memcpy(dgate + i, rest[0], bytes), memcpy(dup + i, rest[1], bytes);
   }
 }
 

@@ -115,6 +115,13 @@ extension Kernels {
       c.baseAddress, a.baseAddress, transposeA ? 1 : 0, b.baseAddress, transposeB ? 1 : 0, m, n, k, accumulate ? 1 : 0)
   }
 
+  /// What kernels are compared with, for example `OpenBLAS 0.3.21, Haswell kernels`; nil: the system does not have it.
+  package static var yardstick: String? {
+    guard let name = qp_yardstick_name() else { return nil }
+    let words = String(cString: name).split(separator: " ").prefix(2).joined(separator: " ")
+    return words + (qp_yardstick_kernels().map { ", \(String(cString: $0)) kernels" } ?? "")
+  }
+
   /// `C[m, n] = A · op(B)`, added to C where `accumulates`, by one call of OpenBLAS with threads of its own: what measurements
   /// compare kernels with. B is contiguous; `lda` and `ldc` numbers lie between the beginnings of rows of A and C (nil: k, n).
   package static func yardstickGemm(
@@ -122,11 +129,12 @@ extension Kernels {
     transposeB: Bool = false, m: Int, n: Int, k: Int
   ) {
     guard m > 0, n > 0, k > 0 else { return }
+    precondition(yardstick != nil, "OpenBLAS is not installed")
     let (lda, ldc) = (lda ?? k, ldc ?? n)
     precondition(
       a.count >= (m - 1) * lda + k && b.count >= k * n && c.count >= (m - 1) * ldc + n, "yardstickGemm: too few numbers"
     )
-    qp_sgemm_yardstick(
+    qp_yardstick_sgemm(
       transposeB ? 1 : 0, m, n, k, a.baseAddress, lda, b.baseAddress, transposeB ? k : n, accumulates ? 1 : 0,
       c.baseAddress, ldc)
   }

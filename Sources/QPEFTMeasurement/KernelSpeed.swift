@@ -6,20 +6,22 @@ public struct KernelSpeed: Hashable, Codable, Sendable {
   public let kernel: String
   /// Rows and columns of the matrix, or heads and head size.
   public let rows, columns, tokens: Int
-  /// Billions of multiplications and additions a second: of the kernel, and of sgemm with all cores.
-  public let gflops, sgemmGflops: Double
+  /// Billions of multiplications and additions a second.
+  public let gflops: Double
+  /// The same of sgemm with all cores; nil: not measured, `KernelWork.yardstickName` is nil.
+  public let sgemmGflops: Double?
   /// `gflops / sgemmGflops`.
-  public let ratio: Double
+  public let ratio: Double?
 
   /// A speed and what it was measured on.
-  public init(kernel: String, rows: Int, columns: Int, tokens: Int, gflops: Double, sgemmGflops: Double) {
+  public init(kernel: String, rows: Int, columns: Int, tokens: Int, gflops: Double, sgemmGflops: Double?) {
     self.kernel = kernel
     self.rows = rows
     self.columns = columns
     self.tokens = tokens
     self.gflops = gflops
     self.sgemmGflops = sgemmGflops
-    ratio = gflops / sgemmGflops
+    ratio = sgemmGflops.map { gflops / $0 }
   }
 
   enum CodingKeys: String, CodingKey {
@@ -34,15 +36,17 @@ extension KernelWork {
   ///
   /// Both have threads that wait for work awake for a while; between the turns everybody falls asleep.
   public func measure(rounds: Int = 2, seconds: Double = 0.04) -> KernelSpeed {
+    let hasYardstick = Self.yardstickName != nil
     var best = (kernel: Double.infinity, sgemm: Double.infinity)
     for _ in 0..<max(1, rounds) {
       best.kernel = min(best.kernel, Stopwatch.best(seconds: seconds, run))
       Thread.sleep(forTimeInterval: Self.kernelThreadsAwake)
+      guard hasYardstick else { continue }
       best.sgemm = min(best.sgemm, Stopwatch.best(seconds: seconds, runYardstick))
       Thread.sleep(forTimeInterval: Self.openBLASThreadsAwake)
     }
     let gflops = kernelCase.operations / best.kernel / 1e9
-    let sgemm = yardstickOperations / best.sgemm / 1e9
+    let sgemm = hasYardstick ? yardstickOperations / best.sgemm / 1e9 : nil
     return KernelSpeed(
       kernel: kernelCase.kernel.rawValue, rows: kernelCase.rows, columns: kernelCase.columns,
       tokens: kernelCase.tokens, gflops: gflops, sgemmGflops: sgemm)

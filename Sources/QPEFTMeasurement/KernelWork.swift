@@ -31,8 +31,11 @@ public final class KernelWork {
   /// Calls the kernel once.
   public func run() { work() }
 
+  /// What `runYardstick` calls, for example `OpenBLAS 0.3.21, Haswell kernels`; nil: the system does not have it.
+  public static var yardstickName: String? { Kernels.yardstick }
+
   /// Calls OpenBLAS's sgemm once, with all its threads: the same product with the matrix as floats. For attention, queries of one
-  /// head with its keys: `[tokens, head] · [head, tokens]`.
+  /// head with its keys: `[tokens, head] · [head, tokens]`. Only where `yardstickName` is not nil.
   public func runYardstick() { yardstick() }
 
   private static func product(_ shape: KernelCase, _ weights: MeasuredWeights) -> (() -> Void, () -> Void) {

@@ -25,5 +25,5 @@ for room in QPEFTJSON QPEFTKernels QPEFTTensor QPEFTQuantization QPEFTText QPEFT
   swiftc "${common[@]}" -wmo -module-name $room -emit-module -emit-module-path $out/$room.swiftmodule \
     -c $(find $folder -name '*.swift') -o $out/$room.o
 done
-swiftc "${common[@]}" -module-name Fuzz Tests/Fuzz/Main.swift $out/*.o -lopenblas -lz -lm -o $out/qpeft-fuzz
+swiftc "${common[@]}" -module-name Fuzz Tests/Fuzz/Main.swift $out/*.o -lz -lm -o $out/qpeft-fuzz
 echo $out/qpeft-fuzz

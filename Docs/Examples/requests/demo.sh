@@ -11,11 +11,11 @@ say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 started=$SECONDS
 
 missing=()
-for package in libopenblas-dev libomp-dev zlib1g-dev; do
+for package in libomp-dev zlib1g-dev; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
 done
 if ((${#missing[@]})) && ! command -v apt-get >/dev/null; then
-  say "No apt-get here: OpenBLAS, LLVM's OpenMP (libomp5) and zlib must be installed with their headers, or the build fails"
+  say "No apt-get here: LLVM's OpenMP (libomp5) and zlib must be installed with their headers, or the build fails"
 elif ((${#missing[@]})); then
   say "Installing ${missing[*]}"
   sudo=$([ "$(id -u)" = 0 ] || echo sudo)

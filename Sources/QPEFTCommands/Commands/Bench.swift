@@ -30,6 +30,7 @@ struct Bench: AsyncParsableCommand {
 
   private struct Findings: Encodable {
     var processor, kernels: String
+    var yardstick: String?
     var threads: Int
     var thread_backend: String
     var peak_gflops: Double
@@ -44,11 +45,13 @@ struct Bench: AsyncParsableCommand {
     let terminal = Terminal.standard
     if !json {
       terminal.line("\(Processor.name), \(KernelSet.active) kernels, \(Format.count(KernelSet.threadCount, "thread"))")
+      terminal.line(
+        "sgemm: " + (KernelWork.yardstickName ?? "none; with OpenBLAS (libopenblas0) installed, kernels are compared with it"))
       terminal.line("\n  kernel                 rows  columns  tokens   GFLOP/s     sgemm   ratio")
     }
     let speeds = KernelWork.measure(quick ? .quick : .standard) { if !json { terminal.line(Self.row($0)) } }
     let findings = Findings(
-      processor: Processor.name, kernels: KernelSet.active, threads: KernelSet.threadCount,
+      processor: Processor.name, kernels: KernelSet.active, yardstick: KernelWork.yardstickName, threads: KernelSet.threadCount,
       thread_backend: KernelSet.threadBackend, peak_gflops: TilePeak.gflops(), rows: speeds, memory: .measure(),
       models: ModelEstimate.all(speeds))
     if json {
@@ -66,7 +69,8 @@ struct Bench: AsyncParsableCommand {
     }
     return "  " + speed.kernel + cell("\(speed.rows)", 27 - speed.kernel.count) + cell("\(speed.columns)", 9)
       + cell("\(speed.tokens)", 8) + cell(Format.fixed(speed.gflops, 1), 10)
-      + cell(Format.fixed(speed.sgemmGflops, 1), 10) + cell(Format.fixed(speed.ratio, 2), 8)
+      + cell(speed.sgemmGflops.map { Format.fixed($0, 1) } ?? "-", 10)
+      + cell(speed.ratio.map { Format.fixed($0, 2) } ?? "-", 8)
   }
 
   private static func words(_ memory: MemoryBandwidth, _ models: [ModelEstimate]) -> [String] {

@@ -66,7 +66,6 @@ struct Doctor: AsyncParsableCommand {
     terminal.line("kernels   \(findings.kernels) (supported: \(findings.kernels_supported.joined(separator: ", ")))")
     terminal.line(
       "threads   \(findings.threads) by \(findings.thread_backend), \(Format.count(findings.cores, "core"))")
-    terminal.line("blas      OpenBLAS, linked")
     terminal.line(
       "memory    \(Format.bytes(findings.memory_bytes))"
         + (findings.memory_available_bytes.map { ", \(Format.bytes($0)) free" } ?? ""))
