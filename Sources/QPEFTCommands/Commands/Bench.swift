@@ -45,15 +45,14 @@ struct Bench: AsyncParsableCommand {
     let terminal = Terminal.standard
     if !json {
       terminal.line("\(Processor.name), \(KernelSet.active) kernels, \(Format.count(KernelSet.threadCount, "thread"))")
-      terminal.line(
-        "sgemm: " + (KernelWork.yardstickName ?? "none; with OpenBLAS (libopenblas0) installed, kernels are compared with it"))
+      terminal.line("sgemm: " + (KernelWork.yardstickName ?? "none; install OpenBLAS (libopenblas0) to compare"))
       terminal.line("\n  kernel                 rows  columns  tokens   GFLOP/s     sgemm   ratio")
     }
     let speeds = KernelWork.measure(quick ? .quick : .standard) { if !json { terminal.line(Self.row($0)) } }
     let findings = Findings(
-      processor: Processor.name, kernels: KernelSet.active, yardstick: KernelWork.yardstickName, threads: KernelSet.threadCount,
-      thread_backend: KernelSet.threadBackend, peak_gflops: TilePeak.gflops(), rows: speeds, memory: .measure(),
-      models: ModelEstimate.all(speeds))
+      processor: Processor.name, kernels: KernelSet.active, yardstick: KernelWork.yardstickName,
+      threads: KernelSet.threadCount, thread_backend: KernelSet.threadBackend, peak_gflops: TilePeak.gflops(),
+      rows: speeds, memory: .measure(), models: ModelEstimate.all(speeds))
     if json {
       terminal.line(try Format.json(findings))
     } else {
