@@ -4,7 +4,7 @@
 #include "threads/parallel.h"
 
 // Of C: a tile, and that of a thin product. Along k: a block, whose panel and rows fit a task's stack.
-enum { TILE_M = 96, TILE_N = 384, THIN_SIDE = 64, THIN_TILE = 64, DEPTH = 256 };
+enum { TILE_M = 96, TILE_N = 384, THIN_SIDE = 64, THIN_TILE = 64, DEPTH = 256, ROW_PIECES = 2 };
 
 typedef struct {
   const qp_kernel_set *set;
@@ -89,12 +89,33 @@ static void thin_rows_task(void *context, size_t index, size_t worker) {
     }
 }
 
+// B[n, k] as the leaves for few tokens see weights; dense ones take tokens as they are.
+static qp_matrix as_weights(const gemm *g) {
+  return (qp_matrix){.storage = QP_F32, .rows = g->n, .columns = g->k, .values = g->b};
+}
+
+// One row of A, as in writing text: every row of B is read once and nothing is packed.
+static void row_task(void *context, size_t index, size_t worker) {
+  (void)worker;
+  const gemm *g = context;
+  qp_matrix b = as_weights(g);
+  size_t part = ROW_PIECES * qp_rows_of_piece(g->k), first = index * part;
+  g->set->few_rows(g->c, g->n, g->a, &b, first, qp_least(g->n - first, part), 1, g->accumulate);
+}
+
+static int takes_row(const gemm *g) {
+  qp_matrix b = as_weights(g);
+  return g->m == 1 && !g->transpose_a && g->transpose_b && g->k > 0 && g->set->few_takes && g->set->few_takes(&b, 1, 0);
+}
+
 void qp_gemm(float *c, const float *a, int transpose_a, const float *b, int transpose_b, size_t m, size_t n, size_t k,
              int accumulate) {
   gemm g = {.set = qp_kernels(), .c = c, .a = a, .b = b, .m = m, .n = n, .k = k, .tiles_n = qp_parts(n, TILE_N),
             .transpose_a = transpose_a, .transpose_b = transpose_b, .accumulate = accumulate};
   size_t wide = m > n ? m : n;
-  if (transpose_a && !transpose_b && qp_least(m, n) <= THIN_SIDE && k > 0)
+  if (takes_row(&g))
+    qp_parallel_for(qp_parts(n, ROW_PIECES * qp_rows_of_piece(k)), row_task, &g);
+  else if (transpose_a && !transpose_b && qp_least(m, n) <= THIN_SIDE && k > 0)
     qp_parallel_for(qp_parts(wide, THIN_TILE), thin_rows_task, &g);
   else if (!transpose_a && n <= THIN_SIDE && k > 0)
     qp_parallel_for(qp_parts(m, THIN_TILE), thin_columns_task, &g);

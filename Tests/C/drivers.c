@@ -308,7 +308,8 @@ static void dense(size_t m, size_t n, size_t k, int way) {
 // Every way through the driver: no side thin, either, both; tiles, blocks along k and panels that end early; nothing to sum.
 static void dense_products(void) {
   static const size_t sizes[][3] = {{200, 410, 70}, {97, 65, 300}, {300, 16, 530}, {70, 37, 20},  {16, 301, 530},
-                                    {64, 64, 257},  {23, 9, 5},    {1, 1, 1},      {5, 90, 0},    {90, 5, 0}};
+                                    {64, 64, 257},  {23, 9, 5},    {1, 1, 1},      {1, 9000, 16}, {1, 16, 700},  {5, 90, 0},
+                                    {90, 5, 0}};
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
     for (int way = 0; way < 8; way++) dense(sizes[s][0], sizes[s][1], sizes[s][2], way);
 }
