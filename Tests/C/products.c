@@ -6,64 +6,67 @@ enum { SHAPES = sizeof ragged / sizeof *ragged };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
+typedef struct {
+  size_t m, n, kc, ldc, row_step, k_step, b_step;
+  int accumulate;
+  float *a, *b, *c;
+} tile_case;
+
+// Operands of exactly the size that a tile reads and writes: nothing past its last row and column. `b_row`: numbers read of a row of B.
+static tile_case operands(tile_case t, size_t b_row) {
+  t.a = random_floats((t.m - 1) * t.row_step + (t.kc - 1) * t.k_step + 1, 1);
+  t.b = random_floats((t.kc - 1) * t.b_step + b_row, 1);
+  t.c = random_floats((t.m - 1) * t.ldc + t.n, 1);
+  return t;
+}
+
+// Whether c became, or grew by, the product; between its rows nothing changes.
+static void expect_product(const tile_case *t, const float *before) {
+  size_t size = (t->m - 1) * t->ldc + t->n;
+  double *exact = room_doubles(size), *bound = room_doubles(size);
+  for (size_t i = 0; i < size; i++) exact[i] = before[i];
+  for (size_t i = 0; i < t->m; i++)
+    for (size_t j = 0; j < t->n; j++) {
+      double sum = t->accumulate ? before[i * t->ldc + j] : 0, sizes = fabs(sum);
+      for (size_t k = 0; k < t->kc; k++) {
+        double term = (double)t->a[i * t->row_step + k * t->k_step] * t->b[k * t->b_step + j];
+        sum += term, sizes += fabs(term);
+      }
+      exact[i * t->ldc + j] = sum, bound[i * t->ldc + j] = (double)(t->kc + 2) * EPS * sizes;
+    }
+  within("product", t->c, exact, bound, size);
+}
+
 static void tiles(const qp_kernel_set *set) {
   static const size_t depths[] = {1, 2, 7, 31, 256};
-  size_t mr = set->mr, nr = set->nr, ldc = nr + 3;
+  size_t mr = set->mr, nr = set->nr;
   for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
     for (size_t m = 1; m <= mr; m++)
       for (size_t n = 1; n <= nr; n += n + 3 < nr || n == nr ? 3 : nr - n)
         for (int way = 0; way < 4; way++) {
-          size_t kc = depths[d], row_step = way < 2 ? kc + 1 : 1, k_step = way < 2 ? 1 : m;
-          int accumulate = way % 2;
-          at("gemm_tile %zu x %zu x %zu, %s of A, accumulate %d", m, n, kc, way < 2 ? "rows" : "columns", accumulate);
-          float *a = random_floats((m - 1) * row_step + (kc - 1) * k_step + 1, 1), *b = random_floats(kc * nr, 1);
-          // Exactly the memory of the tile: nothing past its last row and column.
-          size_t size = (m - 1) * ldc + n;
-          float *c = random_floats(size, 1), *before = copy_of(c, size * sizeof(float));
-          double *exact = room_doubles(size), *bound = room_doubles(size);
-          for (size_t i = 0; i < size; i++) exact[i] = before[i];  // between the rows nothing changes
-          for (size_t i = 0; i < m; i++)
-            for (size_t j = 0; j < n; j++) {
-              double sum = accumulate ? before[i * ldc + j] : 0, sizes = fabs(sum);
-              for (size_t k = 0; k < kc; k++) {
-                double term = (double)a[i * row_step + k * k_step] * b[k * nr + j];
-                sum += term, sizes += fabs(term);
-              }
-              exact[i * ldc + j] = sum, bound[i * ldc + j] = (double)(kc + 2) * EPS * sizes;
-            }
-          set->gemm_tile(c, ldc, a, row_step, k_step, b, kc, m, n, accumulate);
-          within("product", c, exact, bound, size);
+          size_t kc = depths[d];
+          tile_case t = operands((tile_case){m, n, kc, nr + 3, way < 2 ? kc + 1 : 1, way < 2 ? 1 : m, nr, way % 2, NULL, NULL, NULL}, nr);
+          at("gemm_tile %zu x %zu x %zu, %s of A, accumulate %d", m, n, kc, way < 2 ? "rows" : "columns", t.accumulate);
+          const float *before = copy_of(t.c, ((m - 1) * t.ldc + n) * sizeof(float));
+          set->gemm_tile(t.c, t.ldc, t.a, t.row_step, t.k_step, t.b, kc, m, n, t.accumulate);
+          expect_product(&t, before);
           clear();
         }
 }
 
-// B where it lies: nothing past the sixteen numbers of its last row.
+// B where it lies; rows of A apart as they are, and so that they share lines of cache.
 static void thin(const qp_kernel_set *set) {
   static const size_t depths[] = {1, 3, 33, 256}, columns[] = {1, 7, 8, 9, 15, 16};
-  size_t b_step = 21, ldc = 19;
   for (size_t d = 0; d < 4; d++)
     for (size_t m = 1; m <= 53; m++)
       for (size_t w = 0; w < 6; w++)
         for (int way = 0; way < 4; way++) {
-          size_t kc = depths[d], n = columns[w], row_step = way < 2 ? (m % 5 ? kc + 1 : 512) : 1, k_step = way < 2 ? 1 : m;
-          int accumulate = way % 2;
-          at("gemm_thin %zu x %zu x %zu, %s of A, accumulate %d", m, n, kc, way < 2 ? "rows" : "columns", accumulate);
-          float *a = random_floats((m - 1) * row_step + (kc - 1) * k_step + 1, 1), *b = random_floats((kc - 1) * b_step + QP_THIN, 1);
-          size_t size = (m - 1) * ldc + n;
-          float *c = random_floats(size, 1), *before = copy_of(c, size * sizeof(float));
-          double *exact = room_doubles(size), *bound = room_doubles(size);
-          for (size_t i = 0; i < size; i++) exact[i] = before[i];
-          for (size_t i = 0; i < m; i++)
-            for (size_t j = 0; j < n; j++) {
-              double sum = accumulate ? before[i * ldc + j] : 0, sizes = fabs(sum);
-              for (size_t k = 0; k < kc; k++) {
-                double term = (double)a[i * row_step + k * k_step] * b[k * b_step + j];
-                sum += term, sizes += fabs(term);
-              }
-              exact[i * ldc + j] = sum, bound[i * ldc + j] = (double)(kc + 2) * EPS * sizes;
-            }
-          set->gemm_thin(c, ldc, a, row_step, k_step, b, b_step, kc, m, n, accumulate);
-          within("thin product", c, exact, bound, size);
+          size_t kc = depths[d], n = columns[w], row_step = way > 1 ? 1 : m % 5 ? kc + 1 : 512;
+          tile_case t = operands((tile_case){m, n, kc, 19, row_step, way < 2 ? 1 : m, 21, way % 2, NULL, NULL, NULL}, QP_THIN);
+          at("gemm_thin %zu x %zu x %zu, %s of A, accumulate %d", m, n, kc, way < 2 ? "rows" : "columns", t.accumulate);
+          const float *before = copy_of(t.c, ((m - 1) * t.ldc + n) * sizeof(float));
+          set->gemm_thin(t.c, t.ldc, t.a, t.row_step, t.k_step, t.b, t.b_step, kc, m, n, t.accumulate);
+          expect_product(&t, before);
           clear();
         }
 }
