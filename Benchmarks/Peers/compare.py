@@ -21,6 +21,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -29,7 +30,8 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TEXT = HERE.parents[1] / "Tests" / "Fixtures" / "text-eval" / "prose.txt"
+ROOT = HERE.parents[1]
+TEXT = ROOT / "Tests" / "Fixtures" / "text-eval" / "prose.txt"
 YARDSTICK = """
 import time, numpy as np
 a = np.ones((1024, 1024), np.float32); a @ a
@@ -58,6 +60,11 @@ def arguments():
     return parser.parse_args()
 
 
+def portable(command):
+    """As a record keeps it: from the project's root, temporary folders as DIR."""
+    return re.sub(rf"{re.escape(tempfile.gettempdir())}/[^/ ]+", "DIR", command.replace(f"{ROOT}/", ""))
+
+
 class Machine:
     """Starts processes, counts their memory, remembers their commands."""
 
@@ -68,7 +75,7 @@ class Machine:
     def run(self, command):
         """(what it printed, its peak resident bytes, seconds it took)"""
         command = [str(part) for part in command]
-        self.commands.append(" ".join(command))
+        self.commands.append(portable(" ".join(command)))
         threads = str(self.args.threads)
         environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
         begun = time.perf_counter()
