@@ -61,7 +61,7 @@ static float softmax_row(const attention *a, float *row, size_t valid, float *ma
 
 static void attend(const attention *a, const qp_segment *s, size_t kv, size_t first, tile_memory t) {
   const qp_kernel_set *set = a->set;
-  size_t group = a->heads / a->kv_heads, head = a->head, mr = set->mr, nr = set->nr;
+  size_t group = a->heads / a->kv_heads, head = a->head, mr = set->mr;
   size_t queries = qp_least(s->query_count - first, a->queries), m = queries * group;
   size_t q_stride = a->heads * head, kv_stride = a->kv_heads * head;
   const float *q = a->q + (s->query_start + first) * q_stride + kv * group * head;
@@ -81,7 +81,7 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
       if (last <= start) continue;  // these rows see nothing of the tile
       size_t depth = qp_least(last - start, count);
       float *scores = t.scores + i * ld;
-      qp_tiles(set, scores, ld, t.q + i * head, head, 1, t.k, head, rows, depth, 0);
+      qp_tiles(set, scores, ld, t.q + i * head, head, 1, t.k, head, head, rows, depth, 0);
       for (size_t r = 0; r < rows; r++) {
         size_t visible = qp_visible(s, first + (i + r) / group);
         size_t valid = visible <= start ? 0 : qp_least(visible - start, depth);
@@ -91,9 +91,7 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
         float shrink = softmax_row(a, row, valid, t.maxima + i + r, t.totals + i + r);
         if (start > 0 && shrink != 1) set->scale(t.sums + (i + r) * head, shrink, head);
       }
-      for (size_t c = 0; c < head; c += nr)
-        set->gemm_tile(t.sums + i * head + c, head, scores, ld, 1, t.v + c * count, depth, rows, qp_least(head - c, nr),
-                       start > 0);
+      qp_tiles(set, t.sums + i * head, head, scores, ld, 1, t.v, count, depth, rows, head, start > 0);
     }
   }
   for (size_t i = 0; i < m; i++) {

@@ -1,7 +1,7 @@
 /// Causal grouped-query attention, backward. Scores are computed again tile by tile from logsumexp. A task owns some key tiles
 /// of one key/value head, so dk and dv have one writer; the parts of dq that different key tiles give are kept apart and
-/// added in order at the end. How many parts there are depends on shapes alone. On the diagonal a strip of a tile ends, or begins, with what
-/// its rows see.
+/// added in order at the end. How many parts there are depends on shapes alone. On the diagonal a strip of a tile ends, or begins,
+/// with what its rows see.
 #include <math.h>
 #include <string.h>
 
@@ -69,7 +69,7 @@ static size_t seen(const qp_segment *s, size_t query, size_t start, size_t count
 static void one_tile(const attention *a, const qp_segment *s, size_t kv, size_t h, size_t start, size_t count, size_t first,
                      size_t queries, float *dq, tile_memory t) {
   const qp_kernel_set *set = a->set;
-  size_t head = a->head, ld = QP_TILE_PADDED, mr = set->mr, nr = set->nr;
+  size_t head = a->head, ld = QP_TILE_PADDED, mr = set->mr;
   size_t q_stride = a->heads * head, kv_stride = a->kv_heads * head, row = s->query_start + first;
   const float *q = a->q + row * q_stride + h * head, *dout = a->dout + row * q_stride + h * head;
   qp_copy_rows(t.q, q, q_stride, queries, head);
@@ -78,27 +78,24 @@ static void one_tile(const attention *a, const qp_segment *s, size_t kv, size_t 
   qp_pack_columns(set, t.dout_wide, t.dout, head, head, queries);
   for (size_t i = 0; i < queries; i += mr) {
     size_t rows = qp_least(queries - i, mr), keys = seen(s, first + i + rows - 1, start, count);
-    qp_tiles(set, t.p + i * ld, ld, t.q + i * head, head, 1, t.k_panels, head, rows, keys, 0);
-    qp_tiles(set, t.ds + i * ld, ld, t.dout + i * head, head, 1, t.v_panels, head, rows, keys, 0);
+    qp_tiles(set, t.p + i * ld, ld, t.q + i * head, head, 1, t.k_panels, head, head, rows, keys, 0);
+    qp_tiles(set, t.ds + i * ld, ld, t.dout + i * head, head, 1, t.v_panels, head, head, rows, keys, 0);
     for (size_t j = i; j < i + rows; j++) {
       size_t valid = seen(s, first + j, start, count), statistic = h * a->rows + row + j;
       float *p = t.p + j * ld, *ds = t.ds + j * ld;
       set->softmax_backward(p, ds, a->scale, a->logsumexp[statistic], a->delta[statistic], valid);
       for (size_t c = valid; c < count; c++) p[c] = ds[c] = 0;
     }
-    for (size_t c = 0; c < head; c += nr)
-      set->gemm_tile(dq + (row + i) * q_stride + h * head + c, q_stride, t.ds + i * ld, ld, 1, t.k_wide + c * count, keys, rows,
-                     qp_least(head - c, nr), 1);
+    qp_tiles(set, dq + (row + i) * q_stride + h * head, q_stride, t.ds + i * ld, ld, 1, t.k_wide, count, keys, rows, head, 1);
   }
   for (size_t i = 0; i < count; i += mr) {
     size_t keys = qp_least(count - i, mr), at = (s->key_start + start + i) * kv_stride + kv * head;
-    size_t before = s->key_count - s->query_count + first, from = start + i > before ? start + i - before : 0;  // the first that sees key i
+    size_t before = s->key_count - s->query_count + first;
+    size_t from = start + i > before ? start + i - before : 0;  // the first query that sees key i
     if (from >= queries) break;
-    for (size_t c = 0; c < head; c += nr) {
-      size_t width = qp_least(head - c, nr), panel = c * queries + from * nr;
-      set->gemm_tile(a->dv + at + c, kv_stride, t.p + from * ld + i, 1, ld, t.dout_wide + panel, queries - from, keys, width, 1);
-      set->gemm_tile(a->dk + at + c, kv_stride, t.ds + from * ld + i, 1, ld, t.q_wide + panel, queries - from, keys, width, 1);
-    }
+    size_t left = queries - from;
+    qp_tiles(set, a->dv + at, kv_stride, t.p + from * ld + i, 1, ld, t.dout_wide + from * set->nr, queries, left, keys, head, 1);
+    qp_tiles(set, a->dk + at, kv_stride, t.ds + from * ld + i, 1, ld, t.q_wide + from * set->nr, queries, left, keys, head, 1);
   }
 }
 

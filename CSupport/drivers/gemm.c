@@ -39,7 +39,7 @@ static void tile_task(void *context, size_t index, size_t worker) {
     for (size_t j = first; j < end; j += width) {
       size_t n = qp_least(end - j, width);
       pack_panels(g, panels, j, n, k, depth);
-      qp_tiles(g->set, g->c + i * g->n + j, g->n, rows, row_step, k_step, panels, depth, m, n, g->accumulate || k > 0);
+      qp_tiles(g->set, g->c + i * g->n + j, g->n, rows, row_step, k_step, panels, depth, depth, m, n, g->accumulate || k > 0);
     }
     k += depth;
   } while (k < g->k);

@@ -24,12 +24,12 @@ static inline void qp_copy_rows(float *dst, const float *src, size_t ld, size_t 
   for (size_t i = 0; i < count; i++) memcpy(dst + i * width, src + i * ld, width * sizeof(float));
 }
 
-/// c[m, n] (+)= A · panels, with A(i, k) = a[i * row_step + k * k_step].
+/// c[m, n] (+)= A · panels, with A(i, k) = a[i * row_step + k * k_step]. Panels are `depth` deep, of which kc rows from `panels` on count.
 static inline void qp_tiles(const qp_kernel_set *set, float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
-                            const float *panels, size_t kc, size_t m, size_t n, int accumulate) {
+                            const float *panels, size_t depth, size_t kc, size_t m, size_t n, int accumulate) {
   for (size_t i = 0; i < m; i += set->mr)
     for (size_t j = 0; j < n; j += set->nr)
-      set->gemm_tile(c + i * ldc + j, ldc, a + i * row_step, row_step, k_step, panels + j * kc, kc,
+      set->gemm_tile(c + i * ldc + j, ldc, a + i * row_step, row_step, k_step, panels + j * depth, kc,
                      qp_least(m - i, set->mr), qp_least(n - j, set->nr), accumulate);
 }
 
