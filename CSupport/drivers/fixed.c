@@ -42,11 +42,11 @@ static int takes(const qp_kernel_set *set, const qp_matrix *w) {
          w->block >= QP_FIXED && (w->absmax || (w->nested_block & (w->nested_block - 1)) == 0);
 }
 
-void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, void *scratch) {
+void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, const qp_low_rank *term, void *scratch) {
   const qp_kernel_set *set = qp_kernels();
   float largest = takes(set, w) && n == 1 ? set->max_abs(w->levels, 16) : 0;
   if (!(largest >= 0x1p-100f && largest <= 0x1p126f)) {
-    qp_matmul(y, x, w, n, 0, NULL, scratch);
+    qp_matmul(y, x, w, n, 0, term, scratch);
     return;
   }
   size_t blocks = w->columns / QP_FIXED;
@@ -61,4 +61,5 @@ void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, voi
     set->fixed_arrange(arranged + b * QP_FIXED, numbers, QP_FIXED);
   }
   qp_parallel_for((w->rows + ROWS - 1) / ROWS, rows_task, &job);
+  if (term) qp_gemm(y, term->hidden, 0, term->factor, 1, n, w->rows, term->rank, 1);
 }

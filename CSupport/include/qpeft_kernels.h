@@ -105,10 +105,10 @@ typedef struct {
 void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch);
 size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n);
 
-/// y = x · Wᵀ for writing text, never for training: where n is 1, W is QP_Q4 with block >= 64 and columns a multiple of 64, x and the
+/// y = x · Wᵀ + term for writing text, never for training: where n is 1, W is QP_Q4 with block >= 64 and columns a multiple of 64, x and the
 /// levels are rounded to 15 bits, x with a scale for every 64 columns, and sums of 64 products are exact. |error| is at most
 /// 1/32700 of the sum over blocks of scale * (max|x| * Σ|level| + max|level| * Σ|x|). Otherwise as qp_matmul, whose scratch it takes.
-void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, void *scratch);
+void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, const qp_low_rank *term, void *scratch);
 
 /// dx[n, columns] = dy[n, rows] · W + term  (`accumulate`: dx += ...; term NULL: none).
 void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,

@@ -37,14 +37,18 @@ extension Kernels {
     }
   }
 
-  /// `y[n, rows] = x[n, columns] · Wᵀ` for writing text: with one token and a 4-bit matrix in whole numbers of 15 bits, else as
-  /// `multiply`.
-  package static func multiplyFixedPoint(_ y: Output, _ x: Input, _ w: MatrixView, n: Int, scratch: Scratch = nil) {
+  /// `y[n, rows] = x[n, columns] · Wᵀ + term` for writing text: with one token and a 4-bit matrix in whole numbers of 15 bits, else
+  /// as `multiply`.
+  package static func multiplyFixedPoint(
+    _ y: Output, _ x: Input, _ w: MatrixView, n: Int, plus term: LowRankTerm? = nil, scratch: Scratch = nil
+  ) {
     check("multiplyFixedPoint y", y.count, n * w.rows)
     check("multiplyFixedPoint x", x.count, n * w.columns)
     guard n > 0, let y = y.baseAddress, let x = x.baseAddress else { return }
     withUnsafePointer(to: w.matrix) { matrix in
-      withScratch(scratch, qp_matmul_scratch_bytes(matrix, n)) { qp_matmul_fixed(y, x, matrix, n, $0) }
+      withTerm(term, n: n, outputs: w.rows) { term in
+        withScratch(scratch, qp_matmul_scratch_bytes(matrix, n)) { qp_matmul_fixed(y, x, matrix, n, term, $0) }
+      }
     }
   }
 
@@ -129,7 +133,7 @@ extension Kernels {
     transposeB: Bool = false, m: Int, n: Int, k: Int
   ) {
     guard m > 0, n > 0, k > 0 else { return }
-    precondition(yardstick != nil, "OpenBLAS is not installed")
+    precondition(qp_yardstick_name() != nil, "OpenBLAS is not installed")
     let (lda, ldc) = (lda ?? k, ldc ?? n)
     precondition(
       a.count >= (m - 1) * lda + k && b.count >= k * n && c.count >= (m - 1) * ldc + n, "yardstickGemm: too few numbers"

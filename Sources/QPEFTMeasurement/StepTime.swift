@@ -30,7 +30,7 @@ public enum StepTime {
     return (times[(times.count - 1) / 2] + times[times.count / 2]) / 2
   }
 
-  /// Operands, and buffers and stacks of the library for dense products, which would try without end to get them.
+  /// Operands of the largest call that is measured, and room to spare.
   private static let memory = 384 << 20
 
   private static var hasMemory: Bool {

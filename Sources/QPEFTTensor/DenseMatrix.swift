@@ -43,22 +43,16 @@ extension ViewedMatrix {
   /// `y[n, rows] = x · Wᵀ + term`, or `+=`.
   public func multiply(_ x: Tensor, into y: inout Tensor, accumulate: Bool, plus term: LowRankTerm?) {
     let n = x.shape.rows
-    if ProductArithmetic.current == .fixedPoint && n == 1 && !accumulate {
-      WorkMeter.current?.add(product(tokens: n, isTransposed: false), plus: nil)
-      Tensor.withWorkspace(byteCount: workspaceByteCount(rows: n)) { scratch in
-        y.withMutableElements { y in
-          x.withElements { Kernels.multiplyFixedPoint(y, $0, view, n: n, scratch: scratch) }
-        }
-      }
-      if let term { y.addProduct(term.hidden, term.factor, transposeB: true) }
-      return
-    }
     WorkMeter.current?.add(product(tokens: n, isTransposed: false), plus: term)
     Tensor.withWorkspace(byteCount: workspaceByteCount(rows: n)) { scratch in
       y.withMutableElements { y in
         x.withElements { x in
-          term.withElements {
-            Kernels.multiply(y, x, view, n: n, accumulate: accumulate, plus: $0, scratch: scratch)
+          term.withElements { term in
+            if ProductArithmetic.current == .fixedPoint && !accumulate {
+              Kernels.multiplyFixedPoint(y, x, view, n: n, plus: term, scratch: scratch)
+            } else {
+              Kernels.multiply(y, x, view, n: n, accumulate: accumulate, plus: term, scratch: scratch)
+            }
           }
         }
       }

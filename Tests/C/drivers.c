@@ -68,9 +68,14 @@ static void product(test_matrix *w, size_t n, int transposed) {
 static void fixed_point(size_t rows, size_t columns, int storage) {
   test_matrix w = matrix_of(storage, rows, columns);
   at("fixed point, %s %zu x %zu", w.storage, rows, columns);
-  float *x = random_floats(columns, 1);
+  enum { RANK = 5 };
+  float *x = random_floats(columns, 1), *hidden = random_floats(RANK, 1), *factor = random_floats(rows * RANK, 1);
   double *exact = room_doubles(rows), *bound = room_doubles(rows);
-  for (size_t r = 0; r < rows; r++)
+  for (size_t r = 0; r < rows; r++) {
+    for (size_t k = 0; k < RANK; k++) {
+      double term = (double)hidden[k] * factor[r * RANK + k];
+      exact[r] += term, bound[r] += (RANK + 3) * EPS * fabs(term);
+    }
     for (size_t k = 0; k < columns; k += 64) {
       double most = 0, sizes = 0, weights = 0, scale = 0, products = 0;
       for (size_t i = k; i < k + 64; i++) {
@@ -81,10 +86,12 @@ static void fixed_point(size_t rows, size_t columns, int storage) {
       // A scale is at most eight times the largest weight of its run, unless all 64 codes are small ones.
       bound[r] += (most * weights + 8 * scale * sizes) / 32700 + (double)(columns + 8) * EPS * products;
     }
+  }
   outputs o = {0};
   add_output(&o, random_floats(rows, 1), rows * sizeof(float));
   void *scratch = scratch_of(qp_matmul_scratch_bytes(&w.view, 1));
-  WITH_THREADS(o, qp_matmul_fixed(o.now[0], x, &w.view, 1, scratch));
+  const qp_low_rank term = {.hidden = hidden, .factor = factor, .rank = RANK};
+  WITH_THREADS(o, qp_matmul_fixed(o.now[0], x, &w.view, 1, &term, scratch));
   free(scratch);
   within("fixed point", o.now[0], exact, bound, rows);
   clear();
@@ -97,7 +104,7 @@ static void fixed_point_of_interleaved(void) {
   at("fixed point, rows interleaved");
   float *x = random_floats(128, 1), *found = room_floats(64), *expected = room_floats(64);
   void *scratch = scratch_of(qp_matmul_scratch_bytes(&w.view, 1));
-  qp_matmul_fixed(found, x, &w.view, 1, scratch);
+  qp_matmul_fixed(found, x, &w.view, 1, NULL, scratch);
   qp_matmul(expected, x, &w.view, 1, 0, NULL, scratch);
   free(scratch);
   same("fixed point", found, expected, 64 * sizeof(float));
