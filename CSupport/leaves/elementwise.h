@@ -31,7 +31,8 @@ static inline void NAME(exp)(lanes *values) {
   p = p * (r * r) + r;
   p = p + 1.0f;
   whole_lanes e = bits - 0x4b400000, half = e >> 1;  // of a NaN anything: the polynomial is NaN already
-  *values = p * __builtin_bit_cast(lanes, (half + 127) << 23) * __builtin_bit_cast(lanes, (e - half + 127) << 23);
+  word_lanes a = __builtin_bit_cast(word_lanes, half + 127) << 23, b = __builtin_bit_cast(word_lanes, e - half + 127) << 23;
+  *values = p * __builtin_bit_cast(lanes, a) * __builtin_bit_cast(lanes, b);
 }
 
 static inline float NAME(sum_of_lanes)(const lanes *v) {

@@ -7,7 +7,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 
-enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR, MOST_ROWS = 2 * MR, LAST = 128 };
+enum { MR = QP_AVX2_MR, NR = QP_AVX2_NR, MOST_ROWS = 2 * MR, LAST = 128, THIN_AHEAD = 32 };
 #define LANES __m256
 #define LOAD _mm256_loadu_ps
 #define FILL(x) _mm256_broadcast_ss(x)
@@ -57,8 +57,6 @@ void qp_gemm_tile_avx2(float *c, size_t ldc, const float *a, size_t row_step, si
     ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
   }
 }
-
-enum { THIN_AHEAD = 32 };
 
 #define THIN(M, VECTORS)                                                                                    \
   for (; m >= M; m -= M, a += M * row_step, c += M * ldc)                                                   \

@@ -36,12 +36,10 @@ INLINE void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k
   }
 }
 
-#define ROWS(M)                                                                                        \
-  case M:                                                                                              \
+#define ROWS(M)                                                                                      \
+  case M:                                                                                            \
     tile(c, ldc, a, row_step, k_step, b, NR, kc, n, accumulate, (tile_shape){M, 2, 1, PANEL_AHEAD}); \
     break;
-
-
 
 void qp_gemm_tile_avx512(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
                          size_t m, size_t n, int accumulate) {
