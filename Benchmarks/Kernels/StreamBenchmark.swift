@@ -37,7 +37,7 @@ struct StreamBenchmark {
         {
           positions.withUnsafeBufferPointer {
             Kernels.rotate(
-              y.buffer, cosine: cosine.input, sine: sine.input, positions: $0, heads: width / 64, head: 64,
+              y.buffer, x.input, cosine: cosine.input, sine: sine.input, positions: $0, heads: width / 64, head: 64,
               inverse: false)
           }
         }

@@ -91,7 +91,7 @@ typedef struct qp_kernel_set {
   float (*rms_norm)(float *y, const float *x, const float *weight, float eps, size_t d);
   void (*rms_norm_backward)(float *dx, const float *dy, const float *x, float inverse_rms, const float *weight, size_t d,
                             int accumulate);
-  void (*rotate)(float *x, const float *cosine, const float *sine, size_t half, int inverse);
+  void (*rotate)(float *y, const float *x, const float *cosine, const float *sine, size_t half, int inverse);
   void (*swiglu)(float *y, const float *gate, const float *up, size_t count);
   void (*swiglu_backward)(float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count);
 

@@ -1,11 +1,12 @@
 /// Norms, rotation, gated units, cross entropy: one task takes some whole rows.
+#include <float.h>
 #include <math.h>
 
 #include "dispatch/kernel_set.h"
 #include "drivers/split.h"
 #include "threads/parallel.h"
 
-enum { COLUMNS = 128 };
+enum { COLUMNS = 128, BLOCKS = 128, LEAST_BLOCK = 1024 };  // BLOCKS: of a row of logits, at most
 
 typedef struct {
   const qp_kernel_set *set;
@@ -66,16 +67,17 @@ static void rotate_task(void *context, size_t i, size_t worker) {
   row_job *j = context;
   size_t half = j->head / 2;
   for (size_t row = i * j->part; row < end_of(j, i); row++)
-    for (size_t head = 0; head < j->heads; head++)
-      j->set->rotate(j->y + (row * j->heads + head) * j->head, j->cosine + (size_t)j->ids[row] * half,
-                     j->sine + (size_t)j->ids[row] * half, half, j->flag);
+    for (size_t head = 0; head < j->heads; head++) {
+      size_t at = (row * j->heads + head) * j->head, angles = (size_t)j->ids[row] * half;
+      j->set->rotate(j->y + at, j->x + at, j->cosine + angles, j->sine + angles, half, j->flag);
+    }
 }
 
-void qp_rotate(float *x, const float *cosine, const float *sine, const int32_t *positions, size_t n, size_t heads, size_t head,
-               int inverse) {
+void qp_rotate(float *y, const float *x, const float *cosine, const float *sine, const int32_t *positions, size_t n, size_t heads,
+               size_t head, int inverse) {
   size_t part = qp_rows_of_piece(heads * head);
   qp_parallel_for(qp_parts(n, part), rotate_task,
-                  &(row_job){.set = qp_kernels(), .y = x, .cosine = cosine, .sine = sine, .ids = positions, .n = n,
+                  &(row_job){.set = qp_kernels(), .y = y, .x = x, .cosine = cosine, .sine = sine, .ids = positions, .n = n,
                              .heads = heads, .head = head, .flag = inverse, .part = part});
 }
 
@@ -105,21 +107,32 @@ void qp_swiglu_backward(float *dgate, float *dup, const float *dy, const float *
                              .part = QP_PIECE});
 }
 
+// The largest logit so far is subtracted from a block, so that a row comes from memory once; later the block is scaled by what the
+// largest of all makes of that.
 static void cross_entropy_task(void *context, size_t row, size_t worker) {
   (void)worker;
   row_job *j = context;
-  float *logits = j->y + row * j->d;
-  size_t label = (size_t)j->ids[row];
-  float most = j->set->row_max(logits, j->d), at_label = logits[label];
-  if (j->argmax) {
-    size_t at = 0;
-    while (at + 1 < j->d && !(logits[at] == most)) at++;
-    j->argmax[row] = (int32_t)at;
+  float *logits = j->y + row * j->d, shifts[BLOCKS], most = -FLT_MAX;
+  size_t label = (size_t)j->ids[row], width = qp_round_up(qp_parts(j->d, BLOCKS), LEAST_BLOCK);
+  double sum = 0;
+  float at_label = logits[label];
+  if (j->argmax) j->argmax[row] = 0;
+  for (size_t i = 0; i * width < j->d; i++) {
+    float *block = logits + i * width, before = most, here;
+    size_t count = qp_least(j->d - i * width, width), at = 0;
+    here = j->set->row_max(block, count);
+    if (here > most) {
+      most = here;
+      while (j->argmax && at < count && block[at] != most) at++;
+      if (j->argmax) j->argmax[row] = (int32_t)(i * width + at);
+    }
+    shifts[i] = most;
+    sum = sum * exp((double)before - most) + j->set->exp_sum(j->flag ? block : NULL, block, 1, most, count);
   }
-  double sum = j->set->exp_sum(j->flag ? logits : NULL, logits, 1, most, j->d);
   j->y2[row] = (float)(log(sum) + most - at_label);
   if (!j->flag) return;
-  j->set->scale(logits, (float)(j->scale / sum), j->d);
+  for (size_t i = 0; i * width < j->d; i++)
+    j->set->scale(logits + i * width, (float)(j->scale / sum * exp((double)shifts[i] - most)), qp_least(j->d - i * width, width));
   logits[label] -= j->scale;
 }
 

@@ -176,10 +176,10 @@ void qp_rms_norm(float *y, float *inverse_rms, const float *x, const float *weig
 void qp_rms_norm_backward(float *dx, float *dweight, const float *dy, const float *x, const float *inverse_rms,
                           const float *weight, size_t n, size_t d, int accumulate);
 
-/// Rotates pairs (i, i + head/2) of every head in place, as transformers does: x[n, heads, head].
+/// y = x[n, heads, head] with pairs (i, i + head/2) of every head rotated, as transformers does.
 /// cosine, sine: [positions, head/2]; row i of x is at positions[i]. `inverse` rotates back (backward).
-void qp_rotate(float *x, const float *cosine, const float *sine, const int32_t *positions, size_t n, size_t heads, size_t head,
-               int inverse);
+void qp_rotate(float *y, const float *x, const float *cosine, const float *sine, const int32_t *positions, size_t n, size_t heads,
+               size_t head, int inverse);
 
 /// A run of rows that attend to each other: queries [query_start, +query_count) to keys [key_start, +key_count), causal at the end:
 /// query j sees keys 0 ... key_count - query_count + j of the segment. Documents of a batch are segments: no padding exists.

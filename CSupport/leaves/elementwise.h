@@ -189,13 +189,13 @@ static void NAME(rms_norm_backward)(float *restrict dx, const float *restrict dy
     for (size_t i = 0; i < d; i++) dx[i] = dy[i] * weight[i] * inverse_rms - c * x[i];
 }
 
-static void NAME(rotate)(float *restrict x, const float *restrict cosine, const float *restrict sine, size_t half,
-                         int inverse) {
+static void NAME(rotate)(float *restrict y, const float *restrict x, const float *restrict cosine, const float *restrict sine,
+                         size_t half, int inverse) {
   float sign = inverse ? -1 : 1;
-  float *restrict z = x + half;
+  float *restrict z = y + half;
   for (size_t i = 0; i < half; i++) {
-    float a = x[i], b = z[i], s = sign * sine[i];
-    x[i] = a * cosine[i] - b * s;
+    float a = x[i], b = x[i + half], s = sign * sine[i];
+    y[i] = a * cosine[i] - b * s;
     z[i] = b * cosine[i] + a * s;
   }
 }

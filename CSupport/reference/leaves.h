@@ -27,7 +27,7 @@ void qp_ref_softmax_backward(float *s, float *ds, float scale, float lse, float 
 float qp_ref_rms_norm(float *y, const float *x, const float *weight, float eps, size_t d);
 void qp_ref_rms_norm_backward(float *dx, const float *dy, const float *x, float inverse_rms, const float *weight, size_t d,
                               int accumulate);
-void qp_ref_rotate(float *x, const float *cosine, const float *sine, size_t half, int inverse);
+void qp_ref_rotate(float *y, const float *x, const float *cosine, const float *sine, size_t half, int inverse);
 void qp_ref_swiglu(float *y, const float *gate, const float *up, size_t count);
 void qp_ref_swiglu_backward(float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count);
 

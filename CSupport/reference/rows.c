@@ -45,11 +45,11 @@ void qp_ref_rms_norm_backward(float *dx, const float *dy, const float *x, float 
   }
 }
 
-void qp_ref_rotate(float *x, const float *cosine, const float *sine, size_t half, int inverse) {
+void qp_ref_rotate(float *y, const float *x, const float *cosine, const float *sine, size_t half, int inverse) {
   for (size_t i = 0; i < half; i++) {
     float a = x[i], b = x[i + half], s = inverse ? -sine[i] : sine[i];
-    x[i] = a * cosine[i] - b * s;
-    x[i + half] = b * cosine[i] + a * s;
+    y[i] = a * cosine[i] - b * s;
+    y[i + half] = b * cosine[i] + a * s;
   }
 }
 

@@ -28,18 +28,21 @@ extension Kernels {
       accumulate ? 1 : 0)
   }
 
-  /// Rotary embedding in place on `x[n, heads, head]`; tables are `[positions, head / 2]`.
+  /// Rotary embedding of `x[n, heads, head]`; tables are `[positions, head / 2]`.
   package static func rotate(
-    _ x: Output, cosine: Input, sine: Input, positions: UnsafeBufferPointer<Int32>, heads: Int, head: Int, inverse: Bool
+    _ y: Output, _ x: Input, cosine: Input, sine: Input, positions: UnsafeBufferPointer<Int32>, heads: Int, head: Int,
+    inverse: Bool
   ) {
     let n = positions.count
     check("rotate x", x.count, n * heads * head)
+    check("rotate y", y.count, n * heads * head)
     check("rotate sine", sine.count, cosine.count)
     let limit = head > 0 ? cosine.count / (head / 2) : 0
     precondition(positions.allSatisfy { $0 >= 0 && Int($0) < limit }, "rotate: a position is outside 0..<\(limit)")
     guard n > 0 else { return }
     qp_rotate(
-      x.baseAddress, cosine.baseAddress, sine.baseAddress, positions.baseAddress, n, heads, head, inverse ? 1 : 0)
+      y.baseAddress, x.baseAddress, cosine.baseAddress, sine.baseAddress, positions.baseAddress, n, heads, head,
+      inverse ? 1 : 0)
   }
 
   /// `y = silu(gate) · up`.

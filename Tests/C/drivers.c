@@ -253,7 +253,7 @@ static void layers(void) {
   int32_t *positions = room(rotated * sizeof(int32_t));
   for (size_t i = 0; i < rotated; i++) positions[i] = (int32_t)(next() % d);
   add_output(&r, x, rotated * 64 * sizeof(float));
-  WITH_THREADS(r, qp_rotate(r.now[0], cosine, sine, positions, rotated, 8, 8, 0));
+  WITH_THREADS(r, qp_rotate(r.now[0], x, cosine, sine, positions, rotated, 8, 8, 0));
   clear();
 }
 

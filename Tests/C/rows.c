@@ -71,14 +71,14 @@ static void norms(const qp_kernel_set *set, size_t d) {
 static void rotation(const qp_kernel_set *set, size_t half) {
   float *x = random_floats(2 * half, 1), *cosine = random_floats(half, 1), *sine = random_floats(half, 1);
   for (int inverse = 0; inverse < 2; inverse++) {
-    float *y = copy_of(x, 2 * half * sizeof(float));
+    float *y = room_floats(2 * half);
     double *exact = room_doubles(2 * half), *bound = room_doubles(2 * half);
     for (size_t i = 0; i < half; i++) {
       double a = x[i], b = x[i + half], c = cosine[i], s = inverse ? -sine[i] : sine[i];
       exact[i] = a * c - b * s, exact[i + half] = b * c + a * s;
       bound[i] = 3 * EPS * (fabs(a * c) + fabs(b * s)), bound[i + half] = 3 * EPS * (fabs(b * c) + fabs(a * s));
     }
-    set->rotate(y, cosine, sine, half, inverse);
+    set->rotate(y, x, cosine, sine, half, inverse);
     within("rotate", y, exact, bound, 2 * half);
   }
 }

@@ -68,11 +68,11 @@ extension KernelTests {
       let positions: [Int32] = [0, 10, 3, 3, 7]
       let x = random.floats(5 * 3 * head)
       func turn(_ x: [Float], inverse: Bool) -> [Float] {
-        filled(x.count, x) { x in
+        filled(x.count) { y in
           positions.withUnsafeBufferPointer { positions in
-            withAll([cosine, sine]) {
+            withAll([x, cosine, sine]) {
               Kernels.rotate(
-                x, cosine: $0[0], sine: $0[1], positions: positions, heads: 3, head: head, inverse: inverse)
+                y, $0[0], cosine: $0[1], sine: $0[2], positions: positions, heads: 3, head: head, inverse: inverse)
             }
           }
         }
@@ -131,7 +131,8 @@ extension KernelTests {
       #expect(excess(dgate, exactGate) { gateBound[$0] } <= 1)
     }
 
-    @Test("cross entropy gives losses, best tokens and gradients", arguments: KernelSet.supported, [2, 15, 4999])
+    @Test(
+      "cross entropy gives losses, best tokens and gradients", arguments: KernelSet.supported, [2, 15, 4999, 200_003])
     func crossEntropy(set: String, vocabulary: Int) throws {
       let n = 9
       var random = Random(vocabulary)
@@ -169,6 +170,31 @@ extension KernelTests {
         let found = Array(gradient[i * vocabulary..<(i + 1) * vocabulary])
         #expect(excess(found, exact) { _ in 24 * eps } <= 1)
       }
+    }
+
+    @Test("a logit of minus infinity counts for nothing, wherever it is", arguments: KernelSet.supported)
+    func impossibleTokens(set: String) throws {
+      let (impossible, vocabulary) = (2000, 3000)
+      var logits = [Float](repeating: -.infinity, count: vocabulary)
+      for i in impossible..<vocabulary { logits[i] = 2 }
+      let labels = [Int32(impossible)]
+      let (gradient, loss) = try with(set) {
+        var loss: Float = .nan
+        let gradient = filled(vocabulary, logits) { logits in
+          withUnsafeMutablePointer(to: &loss) { loss in
+            labels.withUnsafeBufferPointer {
+              Kernels.crossEntropy(
+                logits: logits, losses: UnsafeMutableBufferPointer(start: loss, count: 1), labels: $0,
+                vocabulary: vocabulary, gradientScale: 1)
+            }
+          }
+        }
+        return (gradient, loss)
+      }
+      let possible = vocabulary - impossible
+      #expect(abs(loss - log(Float(possible))) <= 8 * Float(eps) * loss)
+      #expect(gradient[..<impossible].allSatisfy { $0 == 0 })
+      #expect(gradient[(impossible + 1)...].allSatisfy { abs($0 * Float(possible) - 1) <= 8 * Float(eps) })
     }
 
     @Test("a logit that is not a number makes the loss not a number", arguments: KernelSet.supported, [3, 40])

@@ -15,19 +15,23 @@ public struct RotationTable: Sendable {
     rows = (0..<Int32(cosine.shape.rows)).map { $0 }
   }
 
-  /// Rotates `x` `[rows, heads · head]` in place; `inverse` rotates back.
-  func rotate(_ x: inout Tensor, head: Int, inverse: Bool) {
-    x.withMutableElements { x in
-      cosine.withElements { cosine in
-        sine.withElements { sine in
-          rows.withUnsafeBufferPointer {
-            Kernels.rotate(
-              x, cosine: cosine, sine: sine, positions: $0, heads: x.count / (rows.count * head), head: head,
-              inverse: inverse)
+  /// `x` `[rows, heads · head]` rotated; `inverse` rotates back.
+  func rotate(_ x: Tensor, head: Int, inverse: Bool, in room: Room) -> Tensor {
+    var y = Tensor(uninitialized: x.shape, in: room)
+    y.withMutableElements { y in
+      x.withElements { x in
+        cosine.withElements { cosine in
+          sine.withElements { sine in
+            rows.withUnsafeBufferPointer {
+              Kernels.rotate(
+                y, x, cosine: cosine, sine: sine, positions: $0, heads: x.count / (rows.count * head), head: head,
+                inverse: inverse)
+            }
           }
         }
       }
     }
+    return y
   }
 }
 
@@ -39,15 +43,11 @@ struct Rotation: Operation {
   let head: Int
 
   func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Void) {
-    var y = inputs[0]
-    table.rotate(&y, head: head, inverse: false)
-    return (y, ())
+    (table.rotate(inputs[0], head: head, inverse: false, in: .activations), ())
   }
 
   func backward(_ gradient: Tensor, _ saved: Void, into gradients: InputGradients) {
-    var dx = gradient
-    table.rotate(&dx, head: head, inverse: true)
-    gradients.add(dx, to: 0)
+    gradients.add(table.rotate(gradient, head: head, inverse: true, in: .gradients), to: 0)
   }
 }
 
