@@ -6,7 +6,7 @@
 #include "include/qpeft_kernels.h"
 
 enum {
-  QP_MC = 512,           // tokens whose inputs are copied at a time; of more tokens, fewer inputs
+  QP_ROOM = 1 << 21,     // inputs of all tokens that are copied at a time
   QP_DECODED = 65536,    // weights that a task decodes at a time: 256 KiB in the second cache
   QP_MAX_MR = 16,        // bounds over all sets, so that the size of scratch does not depend on the set in use
   QP_MAX_NR = 32,

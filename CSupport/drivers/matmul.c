@@ -110,12 +110,12 @@ static void multiply_group(void *context, size_t index, size_t worker) {
 }
 
 // Outputs of a task: whole panels, as many as fit its scratch, so that the busiest thread has least to do. Of equals the one with at
-// most three tasks a thread: a thread that something held up then leaves some to the others.
+// most six tasks a thread: a thread that something held up then leaves some to the others.
 static size_t group_of(const qp_kernel_set *set, size_t outputs) {
   size_t panels = (outputs + set->nr - 1) / set->nr, threads = qp_thread_count(), best = 1, least_work = SIZE_MAX;
   for (size_t group = qp_least(panels, QP_DECODED / set->kc / set->nr); group > 0; group--) {
     size_t tasks = (panels + group - 1) / group, work = (tasks + threads - 1) / threads * group;
-    if (work < least_work || (work == least_work && group * threads * 3 >= panels)) best = group, least_work = work;
+    if (work < least_work || (work == least_work && group * threads * 6 >= panels)) best = group, least_work = work;
   }
   return best * set->nr;
 }
@@ -180,7 +180,10 @@ static int few_tokens(product *p) {
   return 1;
 }
 
-static size_t token_floats(size_t n, size_t depth) { return qp_round_up(qp_least(n, QP_MC) * depth, 16); }
+static size_t token_floats(size_t n, size_t depth) {
+  size_t few = QP_FEW_MAX * depth;  // which are arranged whole
+  return qp_round_up(qp_least(n * depth, few > QP_ROOM ? few : QP_ROOM), 16);
+}
 
 // A pass decodes W once, so it takes as many tokens as there is room for with one k-block of each; a round, as many k-blocks.
 static void multiply(product p, size_t n, void *scratch) {
@@ -196,10 +199,10 @@ static void multiply(product p, size_t n, void *scratch) {
   }
   p.group = group_of(p.set, p.outputs);
   p.in_place = rows_lie_apart(p.set, p.depth);
-  size_t kc = p.set->kc, room = QP_MC * p.depth, most = room / kc > QP_MC ? room / kc : QP_MC;
+  size_t kc = p.set->kc;
   for (size_t done = 0; done < n; done += p.n, p.x += p.n * p.depth, p.y += p.n * p.outputs) {
-    p.n = qp_least(n - done, most);
-    size_t round = p.n <= QP_MC || p.in_place ? p.depth : room / p.n / kc * kc;
+    p.n = qp_least(n - done, QP_ROOM / kc);
+    size_t round = p.in_place ? p.depth : QP_ROOM / p.n / kc * kc;
     for (p.first = 0; p.first < p.depth; p.first = p.end) {
       p.end = qp_least(p.depth, p.first + round);
       if (!p.in_place) qp_parallel_for((p.n + QP_COPIED - 1) / QP_COPIED, copy_tokens, &p);

@@ -7,7 +7,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
 
-enum { MR = QP_AVX512_MR, NR = QP_AVX512_NR, MOST_ROWS = 2 * MR, LAST = 16, PANEL_AHEAD = 8, THIN_AHEAD = 32 };
+enum { MR = QP_AVX512_MR, NR = QP_AVX512_NR, MOST_ROWS = 2 * MR, LAST = 48, PANEL_AHEAD = 8, THIN_AHEAD = 32 };
 #define LANES __m512
 #define LOAD _mm512_loadu_ps
 #define FILL(x) _mm512_set1_ps(*(x))
