@@ -12,7 +12,7 @@
 
 enum {
   QP_COPIED = 32,     // tokens that a task copies
-  QP_IN_PLACE = 1024,  // most inputs of tokens that are read where they lie
+  QP_IN_PLACE = 1536,  // most inputs of tokens that are read where they lie
 };
 
 typedef struct {
@@ -33,7 +33,7 @@ static float *copied_at(const product *p, size_t k, size_t kc, size_t token) {
   return p->tokens + (k - p->first) * p->n + token * kc;
 }
 
-// Whether the rows of x that a tile reads are short, and fall into different sets of the nearest cache, as copied ones do, but for one
+// Whether the rows of x that a tile reads are short, and fall into different sets of the nearest cache, as copied ones do, but for three
 // more in a set: then they are read where they lie. Caches have 64 sets of lines of 64 bytes.
 static int rows_lie_apart(const qp_kernel_set *set, size_t depth) {
   if (depth > QP_IN_PLACE) return 0;
@@ -43,7 +43,7 @@ static int rows_lie_apart(const qp_kernel_set *set, size_t depth) {
     uint8_t count = ++lines[(i / width * depth / 16 + i % width) % 64];
     if (count > most) most = count;
   }
-  return most <= (rows * width + 63) / 64 + 1;
+  return most <= (rows * width + 63) / 64 + 3;
 }
 
 static void copy_tokens(void *context, size_t task, size_t worker) {
