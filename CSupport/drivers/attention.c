@@ -59,10 +59,20 @@ static float softmax_row(const attention *a, float *row, size_t valid, float *ma
   return shrink;
 }
 
+// How many rows at a time take the way of few rows, as the one query of a text that is being written does; 0: none. For them packing
+// keys and values would be most of the work.
+static size_t few_at_a_time(const qp_kernel_set *set, size_t rows, size_t head) {
+  qp_matrix keys = {.storage = QP_F32, .rows = QP_TILE, .columns = head};
+  if (rows > QP_FEW_MAX || head % QP_THIN || !set->few_takes) return 0;
+  while (rows > 0 && !set->few_takes(&keys, rows, 0)) rows--;
+  return rows;
+}
+
 static void attend(const attention *a, const qp_segment *s, size_t kv, size_t first, tile_memory t) {
   const qp_kernel_set *set = a->set;
-  size_t group = a->heads / a->kv_heads, head = a->head, mr = set->mr;
+  size_t group = a->heads / a->kv_heads, head = a->head;
   size_t queries = qp_least(s->query_count - first, a->queries), m = queries * group;
+  size_t few = few_at_a_time(set, m, head), strip = few ? few : set->mr;
   size_t q_stride = a->heads * head, kv_stride = a->kv_heads * head;
   const float *q = a->q + (s->query_start + first) * q_stride + kv * group * head;
   const float *k = a->k + s->key_start * kv_stride + kv * head, *v = a->v + s->key_start * kv_stride + kv * head;
@@ -74,14 +84,23 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
   size_t keys = qp_visible(s, first + queries - 1);
   for (size_t start = 0; start < keys; start += QP_TILE) {
     size_t count = qp_least(keys - start, QP_TILE), ld = QP_TILE_PADDED;
-    qp_pack_rows(set, t.k, k + start * kv_stride, kv_stride, count, head);
-    qp_pack_columns(set, t.v, v + start * kv_stride, kv_stride, head, count);
-    for (size_t i = 0; i < m; i += mr) {
-      size_t rows = qp_least(m - i, mr), last = qp_visible(s, first + (i + rows - 1) / group);
+    qp_matrix copied = {.storage = QP_F32, .rows = count, .columns = head, .values = t.k};
+    const float *values = v + start * kv_stride;
+    if (few) {
+      qp_copy_rows(t.k, k + start * kv_stride, kv_stride, count, head);
+    } else {
+      qp_pack_rows(set, t.k, k + start * kv_stride, kv_stride, count, head);
+      qp_pack_columns(set, t.v, values, kv_stride, head, count);
+    }
+    for (size_t i = 0; i < m; i += strip) {
+      size_t rows = qp_least(m - i, strip), last = qp_visible(s, first + (i + rows - 1) / group);
       if (last <= start) continue;  // these rows see nothing of the tile
       size_t depth = qp_least(last - start, count);
       float *scores = t.scores + i * ld;
-      qp_tiles(set, scores, ld, t.q + i * head, head, 1, t.k, head, head, rows, depth, 0);
+      if (few)
+        set->few_rows(scores, ld, t.q + i * head, &copied, 0, depth, rows, 0);
+      else
+        qp_tiles(set, scores, ld, t.q + i * head, head, 1, t.k, head, head, rows, depth, 0);
       for (size_t r = 0; r < rows; r++) {
         size_t visible = qp_visible(s, first + (i + r) / group);
         size_t valid = visible <= start ? 0 : qp_least(visible - start, depth);
@@ -91,7 +110,10 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
         float shrink = softmax_row(a, row, valid, t.maxima + i + r, t.totals + i + r);
         if (start > 0 && shrink != 1) set->scale(t.sums + (i + r) * head, shrink, head);
       }
-      qp_tiles(set, t.sums + i * head, head, scores, ld, 1, t.v, count, depth, rows, head, start > 0);
+      float *sums = t.sums + i * head;
+      if (!few) qp_tiles(set, sums, head, scores, ld, 1, t.v, count, depth, rows, head, start > 0);
+      for (size_t j = 0; few && j < head; j += QP_THIN)
+        set->gemm_thin(sums + j, head, scores, ld, 1, values + j, kv_stride, depth, rows, QP_THIN, start > 0);
     }
   }
   for (size_t i = 0; i < m; i++) {

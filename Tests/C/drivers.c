@@ -362,6 +362,8 @@ void test_drivers(void) {
                               .segments = {{0, 101, 0, 101}}});
   attention(&(attention_case){.rows = 90, .heads = 4, .kv_heads = 2, .head = 16, .segment_count = 1, .scale = 0.25f,
                               .segments = {{70, 20, 0, 90}}});
+  attention(&(attention_case){.rows = 110, .heads = 10, .kv_heads = 2, .head = 16, .segment_count = 1, .scale = 0.25f,
+                              .segments = {{109, 1, 0, 110}}});
   layers();
   codecs_and_vectors();
   dense_products();

@@ -29,6 +29,16 @@ extension KernelTests {
           .init(queryStart: 0, queryCount: 97, keyStart: 3, keyCount: 110),
           .init(queryStart: 97, queryCount: 1, keyStart: 113, keyCount: 9),
         ]),
+      // Few enough rows that nothing is packed for them.
+      Case(
+        heads: 9, keyValueHeads: 3, head: 64,
+        segments: [
+          .init(queryStart: 0, queryCount: 1, keyStart: 0, keyCount: 250),
+          .init(queryStart: 1, queryCount: 2, keyStart: 250, keyCount: 99),
+        ]),
+      Case(
+        heads: 8, keyValueHeads: 1, head: 32,
+        segments: [.init(queryStart: 0, queryCount: 1, keyStart: 0, keyCount: 200)]),
     ]
 
     @Test("forward and backward are those of the plain formulas in double", arguments: KernelSet.supported, cases)
