@@ -6,11 +6,13 @@
 /// level one of 1 / 32766 of the largest level: a hundred times less than 8-bit activations have, with about as many
 /// instructions, since a lookup of 16 bits costs little more than one of 8.
 #include <math.h>
+#include <string.h>
 
 #include "dispatch/kernel_set.h"
+#include "drivers/split.h"
 #include "threads/parallel.h"
 
-enum { MOST = 16383, ROWS = 64 };
+enum { MOST = 16383 };
 
 typedef struct {
   const qp_kernel_set *set;
@@ -22,18 +24,26 @@ typedef struct {
   size_t part;
 } fixed_job;
 
+// The nearest whole number, the even one of two, of x within ±2^21: its bits end those of x + 1.5 * 2^23.
+static int16_t nearest(float x) {
+  uint32_t bits;
+  x += 0x1.8p23f;
+  memcpy(&bits, &x, sizeof bits);
+  return (int16_t)(bits - 0x4b400000);
+}
+
 // Whole numbers of x, and what to multiply them by. Where x is not finite the scale is NaN.
 static float fixed(int16_t *to, const float *x, size_t count, float most) {
   int usable = most >= 0x1p-100f && most <= 0x1p126f;
   float inverse = usable ? MOST / most : 0;
-  for (size_t i = 0; i < count; i++) to[i] = usable ? (int16_t)lrintf(x[i] * inverse) : 0;
+  for (size_t i = 0; i < count; i++) to[i] = nearest(usable ? x[i] * inverse : 0);
   return usable ? most / MOST : most < 1 ? 0 : NAN;
 }
 
 static void rows_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const fixed_job *j = context;
-  size_t first = i * j->part, rows = j->w->rows - first < j->part ? j->w->rows - first : j->part;
+  size_t first = i * j->part, rows = qp_least(j->w->rows - first, j->part);
   j->set->fixed_rows(j->y, j->x, j->x_scales, j->w, j->levels, first, rows);
 }
 
@@ -52,7 +62,7 @@ void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, con
   size_t blocks = w->columns / QP_FIXED;
   float *scales = scratch;
   int16_t *arranged = (int16_t *)(scales + (blocks + 15) / 16 * 16);
-  fixed_job job = {.set = set, .y = y, .x = arranged, .x_scales = scales, .w = w, .part = ROWS};
+  fixed_job job = {.set = set, .y = y, .x = arranged, .x_scales = scales, .w = w};
   float level_scale = fixed(job.levels, w->levels, 16, largest);
   for (size_t b = 0; b < blocks; b++) {
     int16_t numbers[QP_FIXED];
@@ -60,6 +70,8 @@ void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, con
     scales[b] = fixed(numbers, at, QP_FIXED, set->max_abs(at, QP_FIXED)) * level_scale;
     set->fixed_arrange(arranged + b * QP_FIXED, numbers, QP_FIXED);
   }
-  qp_parallel_for((w->rows + ROWS - 1) / ROWS, rows_task, &job);
+  // Long tasks: where one begins, memory is not asked ahead of time.
+  job.part = qp_round_up(qp_parts(w->rows, 2 * qp_thread_count()), 4);
+  qp_parallel_for(qp_parts(w->rows, job.part), rows_task, &job);
   if (term) qp_gemm(y, term->hidden, 0, term->factor, 1, n, w->rows, term->rank, 1);
 }

@@ -167,8 +167,8 @@ static int few_tokens(product *p) {
   const qp_kernel_set *set = p->set;
   if (p->n <= QP_FEW_MAX && set->few_takes && !qp_leaves_read(p->w)) return few_decoded(p);
   if (p->n > QP_FEW_MAX || !set->few_takes || !set->few_takes(p->w, p->n, p->transposed)) return 0;
-  size_t most = p->transposed ? QP_FEW_COLUMNS : 64, threads = qp_thread_count();
-  size_t tasks = qp_round_up((p->outputs + most - 1) / most, threads);
+  size_t threads = qp_thread_count(), tasks = 2 * threads;
+  if (p->transposed) tasks = qp_round_up((p->outputs + QP_FEW_COLUMNS - 1) / QP_FEW_COLUMNS, threads);
   p->group = qp_round_up((p->outputs + tasks - 1) / tasks, p->transposed ? 64 : 4);
   tasks = (p->outputs + p->group - 1) / p->group;
   if (p->transposed) {

@@ -31,8 +31,9 @@ __attribute__((always_inline)) static inline void q4_row(float *y, size_t ldy, c
   __m256 sum[4][2];
 #pragma clang loop unroll(full)
   for (size_t t = 0; t < n; t++) sum[t][0] = sum[t][1] = _mm256_setzero_ps();
+  size_t ahead = qp_rows_ahead(w, 2);
   for (size_t k = 0; k < w->columns; k += 32) {
-    qp_ask(codes, (2 * w->columns + k) / 2);  // rows lie in different pages
+    qp_ask(codes, (ahead * w->columns + k) / 2);  // rows lie in different pages
     __m256 v[4], scale = _mm256_set1_ps(qp_scale_at(s, row * w->columns + k));
     qp_levels32(v, planes, qp_split(_mm_loadu_si128((const __m128i *)(codes + k / 2))));
     for (int i = 0; i < 4; i++) v[i] = _mm256_mul_ps(v[i], scale);

@@ -34,9 +34,10 @@ __attribute__((always_inline)) static inline void q4_rows(float *y, size_t ldy, 
   __m512 levels = _mm512_loadu_ps(w->levels), sum[4][8];
   for (size_t r = 0; r < rows; r++)
     for (size_t t = 0; t < n; t++) sum[r][t] = _mm512_setzero_ps();
+  size_t ahead = qp_rows_ahead(w, rows);
   for (size_t k = from; k < to; k += 32) {
-    // The next rows lie in other pages: each step asks for a line of one of them.
-    qp_ask(codes, ((rows + k / 32 % rows) * w->columns + k) / 2);
+    // Rows to come lie in other pages: each step asks for a line of one of them.
+    qp_ask(codes, ((ahead + k / 32 % rows) * w->columns + k) / 2);
 #pragma clang loop unroll(full)
     for (size_t r = 0; r < rows; r++) {
       __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(s, (row + r) * w->columns + k)));

@@ -33,15 +33,15 @@ __attribute__((always_inline)) static inline void some_rows(float *y, const int1
   float scales[2][QP_SCALES];
   __m256 sum[2];
   for (size_t r = 0; r < rows; r++) sum[r] = _mm256_setzero_ps();
-  size_t blocks = w->columns / QP_FIXED;
+  size_t blocks = w->columns / QP_FIXED, ahead = qp_rows_ahead(w, rows);
   for (size_t first = 0; first < blocks; first += QP_SCALES) {
     size_t count = blocks - first < QP_SCALES ? blocks - first : QP_SCALES;
     for (size_t r = 0; r < rows; r++)
       qp_fixed_scales(scales[r], x_scales + first, s, (row + r) * w->columns + first * QP_FIXED, count);
     for (size_t b = 0; b < count; b++) {
       size_t k = (first + b) * QP_FIXED;
-      // The next rows lie in other pages: each step asks for half a line of every one.
-      for (size_t r = b % 2; r < rows; r += 2) qp_ask(codes, ((rows + r) * w->columns + k) / 2);
+      // Rows to come lie in other pages: each step asks for half a line of every one.
+      for (size_t r = b % 2; r < rows; r += 2) qp_ask(codes, ((ahead + r) * w->columns + k) / 2);
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < rows; r++) {
         __m256i bytes = _mm256_loadu_si256((const __m256i *)(codes + (r * w->columns + k) / 2));
@@ -64,6 +64,7 @@ void qp_fixed_rows_avx2(float *y, const int16_t *x, const float *x_scales, const
   __m256i low = _mm256_broadcastsi128_si256(_mm_unpacklo_epi64(first, second));
   __m256i high = _mm256_broadcastsi128_si256(_mm_unpackhi_epi64(first, second));
   size_t end = row + rows;
+  qp_ask_first(w, row, qp_rows_ahead(w, 2));
   for (; row + 2 <= end; row += 2) some_rows(y, x, x_scales, &s, low, high, row, 2);
   for (; row < end; row++) some_rows(y, x, x_scales, &s, low, high, row, 1);
 }

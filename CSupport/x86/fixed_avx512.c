@@ -23,15 +23,15 @@ __attribute__((always_inline)) static inline void some_rows(float *y, const int1
   float scales[4][QP_SCALES];
   __m512 sum[4];
   for (size_t r = 0; r < rows; r++) sum[r] = _mm512_setzero_ps();
-  size_t blocks = w->columns / QP_FIXED;
+  size_t blocks = w->columns / QP_FIXED, ahead = qp_rows_ahead(w, rows);
   for (size_t first = 0; first < blocks; first += QP_SCALES) {
     size_t count = blocks - first < QP_SCALES ? blocks - first : QP_SCALES;
     for (size_t r = 0; r < rows; r++)
       qp_fixed_scales(scales[r], x_scales + first, s, (row + r) * w->columns + first * QP_FIXED, count);
     for (size_t b = 0; b < count; b++) {
       size_t k = (first + b) * QP_FIXED;
-      // The next rows lie in other pages: each step asks for half a line of every one.
-      for (size_t r = b % 2; r < rows; r += 2) qp_ask(codes, ((rows + r) * w->columns + k) / 2);
+      // Rows to come lie in other pages: each step asks for half a line of every one.
+      for (size_t r = b % 2; r < rows; r += 2) qp_ask(codes, ((ahead + r) * w->columns + k) / 2);
       __m512i even = _mm512_loadu_si512(x + k), odd = _mm512_loadu_si512(x + k + 32);
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < rows; r++) {
@@ -51,6 +51,7 @@ void qp_fixed_rows_avx512(float *y, const int16_t *x, const float *x_scales, con
   qp_scales s = qp_scales_of(w);
   __m512i table = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)levels));
   size_t end = row + rows;
+  qp_ask_first(w, row, qp_rows_ahead(w, 4));
   for (; row + 4 <= end; row += 4) some_rows(y, x, x_scales, &s, table, row, 4);
   for (; row < end; row++) some_rows(y, x, x_scales, &s, table, row, 1);
 }

@@ -6,7 +6,7 @@
 
 #include "leaves/q4_scales.h"
 
-enum { QP_AHEAD = 16 };  // rows that codes are asked for ahead of time
+enum { QP_AHEAD = 16, QP_AHEAD_BYTES = 4096 };  // rows that codes are asked for ahead of time; codes, where rows run one after another
 
 /// rows[i] byte j -> columns[j] byte i.
 static inline void qp_transpose_bytes(__m128i columns[16], const __m128i rows[16]) {
@@ -41,6 +41,17 @@ static inline void qp_ask_for(const qp_scales *s, size_t element) {
   size_t block = element >> s->block_shift;
   qp_ask(w->values, element / 2);
   w->absmax ? qp_ask(w->absmax, 4 * block) : qp_ask(w->absmax_codes, block);
+}
+
+/// How far before its turn a row is asked for, where `rows` at a time run one group after another: the next group, or one that lies
+/// about a page away where rows are short. Memory answers no sooner.
+static inline size_t qp_rows_ahead(const qp_matrix *w, size_t rows) {
+  return rows * (1 + (QP_AHEAD_BYTES - 1) / (rows * w->columns / 2));
+}
+
+/// Asks for the rows that nobody asks for ahead of time, since a task begins with them.
+static inline void qp_ask_first(const qp_matrix *w, size_t row, size_t rows) {
+  for (size_t at = 0; at < rows * w->columns / 2; at += 64) qp_ask(w->values, row * w->columns / 2 + at);
 }
 
 /// The 16 bytes of codes of 32 columns of up to 16 rows, transposed, and the scales of those rows (0 past `rows`). Unless `first`,
