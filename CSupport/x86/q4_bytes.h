@@ -46,7 +46,7 @@ static inline void qp_ask_for(const qp_scales *s, size_t element) {
 /// How far before its turn a row is asked for, where `rows` at a time run one group after another: the next group, or one that lies
 /// about a page away where rows are short. Memory answers no sooner.
 static inline size_t qp_rows_ahead(const qp_matrix *w, size_t rows) {
-  return rows * (1 + (QP_AHEAD_BYTES - 1) / (rows * w->columns / 2));
+  return rows * (1 + (QP_AHEAD_BYTES - 1) / (rows * w->columns / 2 + 1));
 }
 
 /// Asks for the rows that nobody asks for ahead of time, since a task begins with them.
