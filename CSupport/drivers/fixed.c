@@ -70,8 +70,7 @@ void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, con
     scales[b] = fixed(numbers, at, QP_FIXED, set->max_abs(at, QP_FIXED)) * level_scale;
     set->fixed_arrange(arranged + b * QP_FIXED, numbers, QP_FIXED);
   }
-  // Long tasks: where one begins, memory is not asked ahead of time.
-  job.part = qp_round_up(qp_parts(w->rows, 2 * qp_thread_count()), 4);
+  job.part = qp_rows_of_stream(w->rows, qp_thread_count());
   qp_parallel_for(qp_parts(w->rows, job.part), rows_task, &job);
   if (term) qp_gemm(y, term->hidden, 0, term->factor, 1, n, w->rows, term->rank, 1);
 }

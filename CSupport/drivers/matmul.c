@@ -167,15 +167,14 @@ static int few_tokens(product *p) {
   const qp_kernel_set *set = p->set;
   if (p->n <= QP_FEW_MAX && set->few_takes && !qp_leaves_read(p->w)) return few_decoded(p);
   if (p->n > QP_FEW_MAX || !set->few_takes || !set->few_takes(p->w, p->n, p->transposed)) return 0;
-  size_t threads = qp_thread_count(), tasks = 2 * threads;
-  if (p->transposed) tasks = qp_round_up((p->outputs + QP_FEW_COLUMNS - 1) / QP_FEW_COLUMNS, threads);
-  p->group = qp_round_up((p->outputs + tasks - 1) / tasks, p->transposed ? 64 : 4);
-  tasks = (p->outputs + p->group - 1) / p->group;
+  size_t threads = qp_thread_count();
   if (p->transposed) {
-    qp_parallel_for(tasks, few_columns_task, p);
+    p->group = qp_round_up(qp_parts(p->outputs, qp_round_up(qp_parts(p->outputs, QP_FEW_COLUMNS), threads)), 64);
+    qp_parallel_for(qp_parts(p->outputs, p->group), few_columns_task, p);
   } else {
+    p->group = qp_rows_of_stream(p->outputs, threads);
     for (size_t token = 0; token < p->n; token++) arrange_token(p, token, 0);
-    qp_parallel_for(tasks, few_rows_task, p);
+    qp_parallel_for(qp_parts(p->outputs, p->group), few_rows_task, p);
   }
   return 1;
 }

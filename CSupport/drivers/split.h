@@ -19,6 +19,12 @@ static inline size_t qp_part_end(size_t count, size_t part, size_t i) { return q
 static inline size_t qp_pieces(size_t count) { return qp_parts(count, QP_PIECE); }
 static inline size_t qp_piece(size_t count, size_t i) { return qp_least(count - i * QP_PIECE, QP_PIECE); }
 
+/// Rows of a task that walks over weights as they stream from memory: half a thread's share, whole fours. Where a task begins, nothing was
+/// asked for ahead of time. Only for work whose rows are sums of their own.
+static inline size_t qp_rows_of_stream(size_t rows, size_t threads) {
+  return rows ? qp_round_up(qp_parts(rows, 2 * threads), 4) : 4;
+}
+
 /// So many rows, or blocks, of `width` numbers make about a piece.
 static inline size_t qp_rows_of_piece(size_t width) { return width < QP_PIECE ? QP_PIECE / (width ? width : 1) : 1; }
 
