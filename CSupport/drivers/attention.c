@@ -7,7 +7,10 @@
 #include "drivers/attention.h"
 #include "threads/parallel.h"
 
-enum { QP_GROUP_ROWS = 192 };  // rows of a task: queries x heads of the group, about
+enum {
+  QP_GROUP_ROWS = 192,  // rows of a task: queries x heads of the group, about
+  QP_SPANS = 8,         // most tasks that share the keys of one query
+};
 
 typedef struct {
   const qp_kernel_set *set;
@@ -18,6 +21,8 @@ typedef struct {
   float scale;
   float *scratch;
   size_t scratch_floats;
+  size_t span, spans;  // keys of a task where several share those of one query, and how many do
+  float *parts;        // of them
 } attention;
 
 static size_t queries_of(size_t group) {
@@ -35,6 +40,8 @@ static size_t tile_floats(size_t m, size_t head) {
   size_t rows = qp_round_up(m, QP_MAX_MR * 3), wide = qp_round_up(head, QP_MAX_NR);
   return rows * head + QP_TILE_PADDED * head + QP_TILE_PADDED * wide + rows * QP_TILE_PADDED + rows * head + 4 * rows + 64;
 }
+
+static size_t worker_floats(size_t m, size_t head) { return qp_round_up(tile_floats(m, head), 16); }
 
 static tile_memory tile_memory_at(float *at, size_t m, size_t head) {
   size_t rows = qp_round_up(m, QP_MAX_MR * 3), wide = qp_round_up(head, QP_MAX_NR);
@@ -68,7 +75,8 @@ static size_t few_at_a_time(const qp_kernel_set *set, size_t rows, size_t head) 
   return rows;
 }
 
-static void attend(const attention *a, const qp_segment *s, size_t kv, size_t first, tile_memory t) {
+// Sums, maxima and totals over keys from ..< to of the queries of one tile, as far as they see them; `from` a multiple of QP_TILE.
+static void attend(const attention *a, const qp_segment *s, size_t kv, size_t first, size_t from, size_t to, tile_memory t) {
   const qp_kernel_set *set = a->set;
   size_t group = a->heads / a->kv_heads, head = a->head;
   size_t queries = qp_least(s->query_count - first, a->queries), m = queries * group;
@@ -81,8 +89,8 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
     memcpy(t.q + i * head, q + i / group * q_stride + i % group * head, head * sizeof(float));
     t.maxima[i] = -INFINITY, t.totals[i] = 0;
   }
-  size_t keys = qp_visible(s, first + queries - 1);
-  for (size_t start = 0; start < keys; start += QP_TILE) {
+  size_t keys = qp_least(qp_visible(s, first + queries - 1), to);
+  for (size_t start = from; start < keys; start += QP_TILE) {
     size_t count = qp_least(keys - start, QP_TILE), ld = QP_TILE_PADDED;
     qp_matrix copied = {.storage = QP_F32, .rows = count, .columns = head, .values = t.k};
     const float *values = v + start * kv_stride;
@@ -108,21 +116,20 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
         for (size_t c = valid; c < depth; c++) row[c] = 0;
         if (valid == 0) continue;
         float shrink = softmax_row(a, row, valid, t.maxima + i + r, t.totals + i + r);
-        if (start > 0 && shrink != 1) set->scale(t.sums + (i + r) * head, shrink, head);
+        if (start > from && shrink != 1) set->scale(t.sums + (i + r) * head, shrink, head);
       }
       float *sums = t.sums + i * head;
-      if (!few) qp_tiles(set, sums, head, scores, ld, 1, t.v, count, depth, rows, head, start > 0);
+      if (!few) qp_tiles(set, sums, head, scores, ld, 1, t.v, count, depth, rows, head, start > from);
       for (size_t j = 0; few && j < head; j += QP_THIN)
-        set->gemm_thin(sums + j, head, scores, ld, 1, values + j, kv_stride, depth, rows, QP_THIN, start > 0);
+        set->gemm_thin(sums + j, head, scores, ld, 1, values + j, kv_stride, depth, rows, QP_THIN, start > from);
     }
   }
-  for (size_t i = 0; i < m; i++) {
-    size_t row = s->query_start + first + i / group, h = kv * group + i % group;
-    float *out = a->out + row * q_stride + h * head;
-    set->scale(t.sums + i * head, (float)(1 / t.totals[i]), head);
-    memcpy(out, t.sums + i * head, head * sizeof(float));
-    if (a->logsumexp) a->logsumexp[h * a->rows + row] = (float)(t.maxima[i] + log(t.totals[i]));
-  }
+}
+
+static void finish_row(const attention *a, float *sums, float maximum, double total, size_t row, size_t h) {
+  a->set->scale(sums, (float)(1 / total), a->head);
+  memcpy(a->out + (row * a->heads + h) * a->head, sums, a->head * sizeof(float));
+  if (a->logsumexp) a->logsumexp[h * a->rows + row] = (float)(maximum + log(total));
 }
 
 static size_t tiles_of(const attention *a, const qp_segment *s) { return (s->query_count + a->queries - 1) / a->queries; }
@@ -134,21 +141,72 @@ static void attend_task(void *context, size_t index, size_t worker) {
   const qp_segment *s = a->segments;
   while (index >= tiles_of(a, s) * a->kv_heads) index -= tiles_of(a, s++) * a->kv_heads;
   size_t tile = tiles_of(a, s) - 1 - index / a->kv_heads;  // the last tiles see most keys: they go first
-  attend(a, s, index % a->kv_heads, tile * a->queries, t);
+  size_t first = tile * a->queries, kv = index % a->kv_heads, m = qp_least(s->query_count - first, a->queries) * group;
+  attend(a, s, kv, first, 0, SIZE_MAX, t);
+  for (size_t i = 0; i < m; i++)
+    finish_row(a, t.sums + i * a->head, t.maxima[i], t.totals[i], s->query_start + first + i / group, kv * group + i % group);
+}
+
+// One query has too few tiles for all threads: several tasks share its keys, and their parts are joined in order (as "flash decoding"
+// does, https://crfm.stanford.edu/2023/10/12/flashdecoding.html). A part holds what is kept of the rows of one key/value head.
+static size_t part_floats(size_t group, size_t head) { return qp_round_up(group * (head + 3), 16); }
+
+static tile_memory with_part(tile_memory t, const attention *a, size_t kv, size_t span) {
+  size_t group = a->heads / a->kv_heads;
+  float *at = a->parts + (kv * a->spans + span) * part_floats(group, a->head);
+  t.totals = (double *)at, at += 2 * group;
+  t.sums = at, at += group * a->head;
+  t.maxima = at;
+  return t;
+}
+
+static void span_task(void *context, size_t index, size_t worker) {
+  const attention *a = context;
+  size_t kv = index / a->spans, span = index % a->spans;
+  tile_memory t = tile_memory_at(a->scratch + worker * a->scratch_floats, a->queries * (a->heads / a->kv_heads), a->head);
+  attend(a, a->segments, kv, 0, span * a->span, (span + 1) * a->span, with_part(t, a, kv, span));
+}
+
+static void join_spans(const attention *a, size_t kv) {
+  size_t group = a->heads / a->kv_heads, head = a->head;
+  tile_memory all = with_part((tile_memory){0}, a, kv, 0);
+  for (size_t span = 1; span < a->spans; span++) {
+    tile_memory t = with_part((tile_memory){0}, a, kv, span);
+    for (size_t i = 0; i < group; i++) {
+      float most = fmaxf(all.maxima[i], t.maxima[i]), shrink = expf(all.maxima[i] - most), factor = expf(t.maxima[i] - most);
+      if (shrink != 1) a->set->scale(all.sums + i * head, shrink, head);
+      a->set->axpy(all.sums + i * head, t.sums + i * head, factor, head);
+      all.totals[i] = all.totals[i] * shrink + t.totals[i] * factor;
+      all.maxima[i] = most;
+    }
+  }
+  for (size_t i = 0; i < group; i++)
+    finish_row(a, all.sums + i * head, all.maxima[i], all.totals[i], a->segments->query_start, kv * group + i);
 }
 
 void qp_attention(float *out, float *logsumexp, const float *q, const float *k, const float *v, const qp_segment *segments,
                   size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, void *scratch) {
   attention a = {.set = qp_kernels(), .out = out, .logsumexp = logsumexp, .q = q, .k = k, .v = v, .segments = segments,
                  .segment_count = segment_count, .rows = rows, .heads = heads, .kv_heads = kv_heads, .head = head,
-                 .queries = queries_of(heads / kv_heads), .scale = scale, .scratch = scratch};
-  a.scratch_floats = qp_round_up(tile_floats(a.queries * (heads / kv_heads), head), 16);
+                 .scale = scale, .scratch = scratch};
+  int is_one_query = segment_count == 1 && segments->query_count == 1;
+  a.queries = is_one_query ? 1 : queries_of(heads / kv_heads);
+  a.scratch_floats = worker_floats(a.queries * (heads / kv_heads), head);
+  if (is_one_query) {
+    a.span = qp_round_up(qp_parts(segments->key_count, QP_SPANS), QP_TILE);
+    a.spans = qp_parts(segments->key_count, a.span);
+    a.parts = a.scratch + qp_worker_limit() * a.scratch_floats;
+    qp_parallel_for(kv_heads * a.spans, span_task, &a);
+    for (size_t kv = 0; kv < kv_heads; kv++) join_spans(&a, kv);
+    return;
+  }
   size_t tasks = 0;
   for (size_t i = 0; i < segment_count; i++) tasks += tiles_of(&a, segments + i) * kv_heads;
   qp_parallel_for(tasks, attend_task, &a);
 }
 
 size_t qp_attention_scratch_bytes(size_t heads, size_t kv_heads, size_t head) {
-  size_t group = heads / kv_heads;
-  return qp_worker_limit() * qp_round_up(tile_floats(queries_of(group) * group, head), 16) * sizeof(float);
+  size_t group = heads / kv_heads, workers = qp_worker_limit(), floats = workers * worker_floats(queries_of(group) * group, head);
+  size_t of_one_query = workers * worker_floats(group, head) + QP_SPANS * kv_heads * part_floats(group, head);
+  return (floats > of_one_query ? floats : of_one_query) * sizeof(float);
 }

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dispatch/kernel_set.h"
+#include "drivers/few.h"
 #include "drivers/split.h"
 #include "threads/parallel.h"
 
@@ -21,6 +21,7 @@ typedef struct {
   const float *x_scales;
   const qp_matrix *w;
   int16_t levels[16];
+  const qp_low_rank *term;  // of tasks, or NULL
   size_t part;
 } fixed_job;
 
@@ -44,7 +45,16 @@ static void rows_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const fixed_job *j = context;
   size_t first = i * j->part, rows = qp_least(j->w->rows - first, j->part);
-  j->set->fixed_rows(j->y, j->x, j->x_scales, j->w, j->levels, first, rows);
+  if (!j->term) {
+    j->set->fixed_rows(j->y, j->x, j->x_scales, j->w, j->levels, first, rows);
+    return;
+  }
+  for (size_t row = first, asked = first, end = first + rows; row < end; row += QP_TERM_ROWS) {
+    size_t count = qp_least(end - row, QP_TERM_ROWS);
+    asked = qp_ask_for_factor(j->term, asked, qp_least(end, row + 5 * QP_TERM_ROWS));
+    j->set->fixed_rows(j->y, j->x, j->x_scales, j->w, j->levels, row, count);
+    qp_few_add_term(j->set, j->y, j->w->rows, j->term, row, count, 1);
+  }
 }
 
 static int takes(const qp_kernel_set *set, const qp_matrix *w) {
@@ -70,7 +80,8 @@ void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, con
     scales[b] = fixed(numbers, at, QP_FIXED, set->max_abs(at, QP_FIXED)) * level_scale;
     set->fixed_arrange(arranged + b * QP_FIXED, numbers, QP_FIXED);
   }
-  job.part = qp_rows_of_stream(w->rows, qp_thread_count());
+  if (term && qp_few_takes_term(set, term, w->rows, n)) job.term = term;
+  job.part = qp_rows_of_stream(w->rows, w->columns / 2, qp_thread_count());
   qp_parallel_for(qp_parts(w->rows, job.part), rows_task, &job);
-  if (term) qp_gemm(y, term->hidden, 0, term->factor, 1, n, w->rows, term->rank, 1);
+  if (term && !job.term) qp_gemm(y, term->hidden, 0, term->factor, 1, n, w->rows, term->rank, 1);
 }

@@ -7,6 +7,7 @@
 /// backward: outputs = columns, depth = rows,    panels by pack_weight_columns
 /// A term of low rank is one more k-block, of other operands. Every element of y is one sum over k-blocks in order: no number of threads
 /// and no grouping changes it.
+#include "drivers/few.h"
 #include "drivers/panels.h"
 #include "threads/parallel.h"
 
@@ -129,8 +130,9 @@ static void arrange_token(void *context, size_t token, size_t worker) {
 static void few_rows_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const product *p = context;
-  size_t first = i * p->group;
-  p->set->few_rows(p->y, p->outputs, p->tokens, p->w, first, qp_least(p->outputs - first, p->group), p->n, p->accumulate);
+  size_t first = i * p->group, rows = qp_least(p->outputs - first, p->group);
+  p->set->few_rows(p->y, p->outputs, p->tokens, p->w, first, rows, p->n, p->accumulate);
+  if (p->term) qp_few_add_term(p->set, p->y, p->outputs, p->term, first, rows, p->n);
 }
 
 static void few_columns_task(void *context, size_t i, size_t worker) {
@@ -151,6 +153,7 @@ static void few_decoded_task(void *context, size_t i, size_t worker) {
     qp_decode_run(p->set, decoded, p->w, row * p->depth, count * p->depth);
     p->set->few_rows(p->y + row, p->outputs, p->tokens, &w, 0, count, p->n, p->accumulate);
   }
+  if (p->term) qp_few_add_term(p->set, p->y, p->outputs, p->term, first, rows, p->n);
 }
 
 static int few_decoded(product *p) {
@@ -172,7 +175,8 @@ static int few_tokens(product *p) {
     p->group = qp_round_up(qp_parts(p->outputs, qp_round_up(qp_parts(p->outputs, QP_FEW_COLUMNS), threads)), 64);
     qp_parallel_for(qp_parts(p->outputs, p->group), few_columns_task, p);
   } else {
-    p->group = qp_rows_of_stream(p->outputs, threads);
+    size_t row_bytes = p->w->storage == QP_Q4 ? p->depth / 2 : p->depth * qp_block_of(p->w->storage).bytes;
+    p->group = qp_rows_of_stream(p->outputs, row_bytes, threads);
     for (size_t token = 0; token < p->n; token++) arrange_token(p, token, 0);
     qp_parallel_for(qp_parts(p->outputs, p->group), few_rows_task, p);
   }
@@ -190,9 +194,11 @@ static void multiply(product p, size_t n, void *scratch) {
   p.panels = p.tokens + token_floats(n, p.depth);
   if (p.term) p.hidden = p.term->hidden;
   if (n <= QP_FEW_MAX) {
-    p.n = n;
-    if (few_tokens(&p)) {
-      if (p.term) qp_gemm(p.y, p.hidden, 0, p.term->factor, !p.transposed, n, p.outputs, p.term->rank, 1);
+    product few = p;
+    few.n = n;
+    if (p.transposed || !p.term || !qp_few_takes_term(p.set, p.term, p.outputs, n)) few.term = NULL;
+    if (few_tokens(&few)) {
+      if (p.term && !few.term) qp_gemm(p.y, p.hidden, 0, p.term->factor, !p.transposed, n, p.outputs, p.term->rank, 1);
       return;
     }
   }

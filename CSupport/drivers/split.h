@@ -4,7 +4,10 @@
 
 #include <stddef.h>
 
-enum { QP_PIECE = 16384 };  // numbers of a task that passes over each of them once
+enum {
+  QP_PIECE = 16384,      // numbers of a task that passes over each of them once
+  QP_STREAM = 256 << 10,  // bytes of weights that one task may walk over alone, whoever else is free
+};
 
 static inline size_t qp_least(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -19,10 +22,11 @@ static inline size_t qp_part_end(size_t count, size_t part, size_t i) { return q
 static inline size_t qp_pieces(size_t count) { return qp_parts(count, QP_PIECE); }
 static inline size_t qp_piece(size_t count, size_t i) { return qp_least(count - i * QP_PIECE, QP_PIECE); }
 
-/// Rows of a task that walks over weights as they stream from memory: half a thread's share, whole fours. Where a task begins, nothing was
-/// asked for ahead of time. Only for work whose rows are sums of their own.
-static inline size_t qp_rows_of_stream(size_t rows, size_t threads) {
-  return rows ? qp_round_up(qp_parts(rows, 2 * threads), 4) : 4;
+/// Rows of a task that walks over weights as they stream from memory: half a thread's share, or all of it where that is short, whole fours.
+/// Where a task begins, nothing was asked for ahead of time. Only for work whose rows are sums of their own.
+static inline size_t qp_rows_of_stream(size_t rows, size_t row_bytes, size_t threads) {
+  size_t share = qp_parts(rows, threads);
+  return share ? qp_round_up(share * row_bytes > QP_STREAM ? qp_parts(share, 2) : share, 4) : 4;
 }
 
 /// So many rows, or blocks, of `width` numbers make about a piece.

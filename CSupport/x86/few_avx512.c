@@ -9,6 +9,8 @@
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
 #include "x86/q4_bytes.h"
 
+enum { NARROW = 128 };  // most columns of dense rows that are summed up together
+
 static inline __mmask16 mask_of(size_t count) { return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1); }
 
 int qp_few_takes_avx512(const qp_matrix *w, size_t n, int transposed) {
@@ -128,8 +130,43 @@ __attribute__((always_inline)) static inline void dense(float *y, size_t ldy, co
   switch (n) { DENSE(1) DENSE(2) DENSE(3) DENSE(4) }
 }
 
+// The sums of sixteen vectors, in order.
+static inline __m512 totals(__m512 v[16]) {
+  for (int i = 0; i < 8; i++) v[i] = _mm512_add_ps(_mm512_unpacklo_ps(v[2 * i], v[2 * i + 1]), _mm512_unpackhi_ps(v[2 * i], v[2 * i + 1]));
+  for (int i = 0; i < 4; i++)
+    v[i] = _mm512_add_ps(_mm512_shuffle_ps(v[2 * i], v[2 * i + 1], 0x44), _mm512_shuffle_ps(v[2 * i], v[2 * i + 1], 0xee));
+  for (int i = 0; i < 2; i++)
+    v[i] = _mm512_add_ps(_mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0x88), _mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0xdd));
+  return _mm512_add_ps(_mm512_shuffle_f32x4(v[0], v[1], 0x88), _mm512_shuffle_f32x4(v[0], v[1], 0xdd));
+}
+
+// Rows so short that summing up each by itself would be most of the work: sixteen at a time, of which `rows` count.
+static void narrow_rows(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n, int accumulate) {
+  const float *values = (const float *)w->values + row * w->columns;
+  __mmask16 mask = mask_of(rows);
+  for (size_t t = 0; t < n; t++) {
+    __m512 sum[16];
+    for (int r = 0; r < 16; r++) sum[r] = _mm512_setzero_ps();
+    for (size_t k = 0; k < w->columns; k += 16) {
+      __mmask16 inside = mask_of(w->columns - k);
+      __m512 v = _mm512_maskz_loadu_ps(inside, x + t * w->columns + k);
+#pragma clang loop unroll(full)
+      for (size_t r = 0; r < 16; r++)
+        sum[r] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(inside, values + (r < rows ? r : 0) * w->columns + k), v, sum[r]);
+    }
+    float *out = y + t * ldy + row;
+    __m512 total = totals(sum);
+    if (accumulate) total = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, out), total);
+    _mm512_mask_storeu_ps(out, mask, total);
+  }
+}
+
 void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
                         int accumulate) {
+  if (w->storage == QP_F32 && w->columns <= NARROW) {
+    for (size_t r = 0; r < rows; r += 16) narrow_rows(y, ldy, x, w, row + r, rows - r < 16 ? rows - r : 16, n, accumulate);
+    return;
+  }
   switch (w->storage) {
     case QP_F32: dense(y, ldy, x, w, QP_F32, row, row + rows, n, accumulate); return;
     case QP_F16: dense(y, ldy, x, w, QP_F16, row, row + rows, n, accumulate); return;

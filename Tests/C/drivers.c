@@ -65,16 +65,15 @@ static void product(test_matrix *w, size_t n, int transposed) {
 }
 
 /// One token in fixed point: x and the levels rounded to 15 bits, x with a scale for every 64 columns. The largest level is 1.
-static void fixed_point(size_t rows, size_t columns, int storage) {
+static void fixed_point(size_t rows, size_t columns, size_t rank, int storage) {
   test_matrix w = matrix_of(storage, rows, columns);
-  at("fixed point, %s %zu x %zu", w.storage, rows, columns);
-  enum { RANK = 5 };
-  float *x = random_floats(columns, 1), *hidden = random_floats(RANK, 1), *factor = random_floats(rows * RANK, 1);
+  at("fixed point, %s %zu x %zu, rank %zu", w.storage, rows, columns, rank);
+  float *x = random_floats(columns, 1), *hidden = random_floats(rank, 1), *factor = random_floats(rows * rank, 1);
   double *exact = room_doubles(rows), *bound = room_doubles(rows);
   for (size_t r = 0; r < rows; r++) {
-    for (size_t k = 0; k < RANK; k++) {
-      double term = (double)hidden[k] * factor[r * RANK + k];
-      exact[r] += term, bound[r] += (RANK + 3) * EPS * fabs(term);
+    for (size_t k = 0; k < rank; k++) {
+      double term = (double)hidden[k] * factor[r * rank + k];
+      exact[r] += term, bound[r] += (double)(rank + 3) * EPS * fabs(term);
     }
     for (size_t k = 0; k < columns; k += 64) {
       double most = 0, sizes = 0, weights = 0, scale = 0, products = 0;
@@ -90,7 +89,7 @@ static void fixed_point(size_t rows, size_t columns, int storage) {
   outputs o = {0};
   add_output(&o, random_floats(rows, 1), rows * sizeof(float));
   void *scratch = scratch_of(qp_matmul_scratch_bytes(&w.view, 1));
-  const qp_low_rank term = {.hidden = hidden, .factor = factor, .rank = RANK};
+  const qp_low_rank term = {.hidden = hidden, .factor = factor, .rank = rank};
   WITH_THREADS(o, qp_matmul_fixed(o.now[0], x, &w.view, 1, &term, scratch));
   free(scratch);
   within("fixed point", o.now[0], exact, bound, rows);
@@ -113,7 +112,10 @@ static void fixed_point_of_interleaved(void) {
 
 static void products(void) {
   fixed_point_of_interleaved();
-  for (int storage = 0; storage < STORAGES; storage++) fixed_point(70, 320, storage), fixed_point(3, 4160, storage);
+  for (int storage = 0; storage < STORAGES; storage++) {
+    fixed_point(70, 320, 5, storage), fixed_point(70, 320, 16, storage);
+    fixed_point(3, 4160, 8, storage), fixed_point(41, 64, 144, storage);
+  }
   static const size_t shapes[][2] = {{33, 31}, {300, 64}, {70, 288}}, tokens[] = {1, 3, 9, 29};
   for (int storage = 0; storage < STORAGES; storage++)
     for (size_t s = 0; s < 3; s++)
@@ -364,6 +366,8 @@ void test_drivers(void) {
                               .segments = {{70, 20, 0, 90}}});
   attention(&(attention_case){.rows = 110, .heads = 10, .kv_heads = 2, .head = 16, .segment_count = 1, .scale = 0.25f,
                               .segments = {{109, 1, 0, 110}}});
+  attention(&(attention_case){.rows = 900, .heads = 6, .kv_heads = 2, .head = 16, .segment_count = 1, .scale = 0.25f,
+                              .segments = {{899, 1, 0, 900}}});
   layers();
   codecs_and_vectors();
   dense_products();

@@ -39,6 +39,13 @@ extension KernelTests {
       Case(
         heads: 8, keyValueHeads: 1, head: 32,
         segments: [.init(queryStart: 0, queryCount: 1, keyStart: 0, keyCount: 200)]),
+      // So many keys of one query that tasks share them, with and without packing.
+      Case(
+        heads: 9, keyValueHeads: 3, head: 64,
+        segments: [.init(queryStart: 0, queryCount: 1, keyStart: 7, keyCount: 1000)]),
+      Case(
+        heads: 4, keyValueHeads: 4, head: 20,
+        segments: [.init(queryStart: 0, queryCount: 1, keyStart: 0, keyCount: 769)]),
     ]
 
     @Test("forward and backward are those of the plain formulas in double", arguments: KernelSet.supported, cases)
