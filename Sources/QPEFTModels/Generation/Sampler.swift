@@ -26,39 +26,66 @@ public struct GenerationOptions: Hashable, Sendable, Codable {
 /// Chooses tokens from logits.
 ///
 /// - Source: temperature, top-k and top-p in the order of transformers' logits processors.
-struct Sampler {
+package struct Sampler {
   let options: GenerationOptions
 
+  /// A sampler of these options.
+  package init(options: GenerationOptions) { self.options = options }
+
   /// A token by its logits; `index` counts the tokens of a text, so that each draws its own number.
-  func token(_ logits: UnsafeBufferPointer<Float>, index: Int) -> Int32 {
-    guard options.temperature > 0 else { return likeliest(logits) }
-    var candidates = logits.indices.map { (token: Int32($0), logit: logits[$0] / options.temperature) }
-    candidates.sort { $0.logit > $1.logit }
-    if options.topK > 0 { candidates.removeLast(max(0, candidates.count - options.topK)) }
-    guard let top = candidates.first?.logit else { return 0 }
-    var weights = candidates.map { exp(Double($0.logit - top)) }
-    var total = weights.reduce(0, +)
-    if options.topP < 1 {
-      var sum = 0.0
-      let kept = weights.firstIndex { weight in
-        sum += weight
-        return sum >= Double(options.topP) * total
-      }
-      if let kept { weights.removeLast(weights.count - kept - 1) }
-      total = weights.reduce(0, +)
+  package func token(_ logits: UnsafeBufferPointer<Float>, index: Int) -> Int32 {
+    let best = likeliest(logits)
+    guard options.temperature > 0 else { return Int32(best) }
+    let tokens = options.topK > 0 ? largest(logits) : Array(logits.indices)
+    var candidates = tokens.map { token in
+      (token: token, weight: exp(Double((logits[token] - logits[best]) / options.temperature)))
     }
-    var remaining = Double(uniform(index)) * total
-    for (candidate, weight) in zip(candidates, weights) {
-      remaining -= weight
-      if remaining < 0 { return candidate.token }
+    if options.topP < 1 { keepNucleus(&candidates) }
+    var remaining = Double(uniform(index)) * candidates.reduce(0) { $0 + $1.weight }
+    for candidate in candidates {
+      remaining -= candidate.weight
+      if remaining < 0 { return Int32(candidate.token) }
     }
-    return candidates[weights.count - 1].token
+    return Int32(best)
   }
 
-  private func likeliest(_ logits: UnsafeBufferPointer<Float>) -> Int32 {
+  private func likeliest(_ logits: UnsafeBufferPointer<Float>) -> Int {
     var best = 0
     for index in logits.indices where logits[index] > logits[best] { best = index }
-    return Int32(best)
+    return best
+  }
+
+  /// The `topK` tokens of the largest logits. Sorting a vocabulary takes longer than a small model takes to make its logits, so
+  /// only those are sorted that are larger than as many others before them.
+  private func largest(_ logits: UnsafeBufferPointer<Float>) -> [Int] {
+    let count = min(options.topK, logits.count)
+    var kept: [Int] = []
+    var least = -Float.infinity
+    for index in logits.indices where logits[index] > least {
+      kept.append(index)
+      if kept.count == 2 * count {
+        kept.sort { logits[$0] > logits[$1] }
+        kept.removeLast(count)
+        least = logits[kept[count - 1]]
+      }
+    }
+    kept.sort { logits[$0] > logits[$1] }
+    return Array(kept.prefix(count))
+  }
+
+  /// Keeps the likeliest tokens whose probabilities first reach `topP` together.
+  private func keepNucleus(_ candidates: inout [(token: Int, weight: Double)]) {
+    let total = candidates.reduce(0) { $0 + $1.weight }
+    // All that lie below this bound have less than the rest together, so none of them is needed: few are left to be sorted.
+    let bound = Double(1 - options.topP) * total / Double(candidates.count)
+    candidates.removeAll { $0.weight < bound }
+    candidates.sort { ($0.weight, $1.token) > ($1.weight, $0.token) }
+    var sum = 0.0
+    let last = candidates.firstIndex { candidate in
+      sum += candidate.weight
+      return sum >= Double(options.topP) * total
+    }
+    if let last { candidates.removeLast(candidates.count - last - 1) }
   }
 
   private func uniform(_ index: Int) -> Float {
