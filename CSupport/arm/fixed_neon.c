@@ -26,30 +26,28 @@ __attribute__((always_inline)) static inline void some_rows(float *y, const int1
                                                             const qp_scales *s, uint8x16x2_t planes, size_t row,
                                                             const size_t rows) {
   const qp_matrix *w = s->w;
-  const uint8_t *codes = (const uint8_t *)w->values + row * w->columns / 2;
-  float scales[2][QP_SCALES];
+  size_t half = w->columns / 2, runs = w->columns / QP_FIXED;
+  const uint8_t *codes = (const uint8_t *)w->values + row * half;
   float32x4_t sum[2];
   for (size_t r = 0; r < rows; r++) sum[r] = vdupq_n_f32(0);
-  size_t blocks = w->columns / QP_FIXED;
-  for (size_t first = 0; first < blocks; first += QP_SCALES) {
-    size_t count = blocks - first < QP_SCALES ? blocks - first : QP_SCALES;
-    for (size_t r = 0; r < rows; r++)
-      qp_fixed_scales(scales[r], x_scales + first, s, (row + r) * w->columns + first * QP_FIXED, count);
-    for (size_t b = 0; b < count; b++) {
-      size_t k = (first + b) * QP_FIXED;
+  for (size_t b = 0; b < runs;) {
+    float nested[2];
+    for (size_t end = qp_nested_scales(nested, s, row, rows, runs, b); b < end; b++, x += QP_FIXED, codes += QP_FIXED / 2)
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < rows; r++) {
+        size_t block = ((row + r) * runs + b) >> s->run_shift;
+        float scale = w->absmax ? w->absmax[block] : w->nested_map[w->absmax_codes[block]] * nested[r] + w->nested_offset;
         int32x4_t even = vdupq_n_s32(0), odd = vdupq_n_s32(0);  // eight products a lane: no more fit
 #pragma clang loop unroll(full)
         for (size_t i = 0; i < QP_FIXED; i += 32) {
-          uint8x16_t bytes = vld1q_u8(codes + (r * w->columns + k + i) / 2);
-          even = add_products(even, planes, vshrq_n_u8(bytes, 4), x + k + i);
-          odd = add_products(odd, planes, vandq_u8(bytes, vdupq_n_u8(15)), x + k + i + 16);
+          uint8x16_t bytes = vld1q_u8(codes + r * half + i / 2);
+          even = add_products(even, planes, vshrq_n_u8(bytes, 4), x + i);
+          odd = add_products(odd, planes, vandq_u8(bytes, vdupq_n_u8(15)), x + i + 16);
         }
-        sum[r] = vfmaq_n_f32(sum[r], vcvtq_f32_s32(even), scales[r][b]);
-        sum[r] = vfmaq_n_f32(sum[r], vcvtq_f32_s32(odd), scales[r][b]);
+        scale *= x_scales[b];
+        sum[r] = vfmaq_n_f32(sum[r], vcvtq_f32_s32(even), scale);
+        sum[r] = vfmaq_n_f32(sum[r], vcvtq_f32_s32(odd), scale);
       }
-    }
   }
   for (size_t r = 0; r < rows; r++) y[row + r] = vaddvq_f32(sum[r]);
 }

@@ -6,18 +6,17 @@
 
 #include "dispatch/kernel_set.h"
 
-enum { QP_SCALES = 64 };  // so many are made at a time
-
 /// Where the scales of a matrix are, with the divisions taken out.
 typedef struct {
   const qp_matrix *w;
-  unsigned block_shift, nested_shift;
+  unsigned block_shift, nested_shift, run_shift;  // run: QP_FIXED columns
 } qp_scales;
 
 static inline unsigned qp_shift(size_t power) { return (unsigned)__builtin_ctzll(power); }
 
 static inline qp_scales qp_scales_of(const qp_matrix *w) {
-  return (qp_scales){w, qp_shift(w->block), w->absmax ? 0 : qp_shift(w->nested_block)};
+  unsigned block = qp_shift(w->block), run = qp_shift(QP_FIXED);
+  return (qp_scales){w, block, w->absmax ? 0 : qp_shift(w->nested_block), block > run ? block - run : 0};
 }
 
 /// The scale of the element `index` of the flattened matrix; nested_block must be a power of two.
@@ -43,28 +42,16 @@ static inline int qp_aligned_q4(const qp_matrix *w) {
 /// Runs of 64 columns from an element that is a multiple of 64 lie in one block, on every row.
 static inline int qp_runs_of_64(const qp_matrix *w) { return w->block % 64 == 0 && w->columns % 64 == 0; }
 
-/// Scales of `count` <= QP_SCALES runs of QP_FIXED columns from the element `index` on, times those of x; block >= QP_FIXED. Where
-/// products are as cheap as in fixed point, scales made one at a time between them would take a quarter of the time.
-static inline void qp_fixed_scales(float *scales, const float *x_scales, const qp_scales *s, size_t index, size_t count) {
-#pragma clang fp contract(off)
-  const qp_matrix *w = s->w;
-  float blocks[QP_SCALES];
-  size_t first = index >> s->block_shift, end = ((index + count * QP_FIXED - 1) >> s->block_shift) + 1;
-  if (w->absmax) {
-    memcpy(blocks, w->absmax + first, (end - first) * sizeof(float));
-  } else {
-    const float *map = w->nested_map, offset = w->nested_offset;
-    for (size_t b = first; b < end;) {
-      size_t nested = b >> s->nested_shift, stop = (nested + 1) << s->nested_shift;
-      float scale = w->nested_absmax[nested];
-      for (stop = stop < end ? stop : end; b < stop; b++) blocks[b - first] = map[w->absmax_codes[b]] * scale + offset;
-    }
+/// In fixed point a row is `runs` runs of QP_FIXED columns, and a scale belongs to one or several of them. This gives the scale of scales
+/// that each of `rows` rows from `row` on takes at its run `b`, and the run at which one of them takes another.
+static inline size_t qp_nested_scales(float nested[], const qp_scales *s, size_t row, size_t rows, size_t runs, size_t b) {
+  size_t end = runs;
+  for (size_t r = row; r < row + rows && !s->w->absmax; r++) {
+    size_t n = (r * runs + b) >> s->run_shift >> s->nested_shift, last = ((n + 1) << s->nested_shift << s->run_shift) - r * runs;
+    nested[r - row] = s->w->nested_absmax[n];
+    end = last < end ? last : end;
   }
-  if (w->block == QP_FIXED)
-    for (size_t i = 0; i < count; i++) scales[i] = blocks[i] * x_scales[i];
-  else
-    for (size_t i = 0; i < count; i++)
-      scales[i] = blocks[((index + i * QP_FIXED) >> s->block_shift) - first] * x_scales[i];
+  return end;
 }
 
 #endif

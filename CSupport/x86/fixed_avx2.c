@@ -16,6 +16,13 @@ void qp_fixed_arrange_avx2(int16_t *dst, const int16_t *x, size_t count) {
       dst[k + i] = x[k + (i % 8 + i / 16 % 2 * 8 + i / 8 % 2 * 16) * 2 + i / 32];
 }
 
+// A number of memory in all lanes. Kept from becoming a number in a register first, which a shuffle would have to spread.
+static inline __m256 spread(const float *at) {
+  __m256 v = _mm256_broadcast_ss(at);
+  __asm__("" : "+x"(v));
+  return v;
+}
+
 __attribute__((always_inline)) static inline __m256i products(__m256i nibbles, __m256i low, __m256i high, const int16_t *x) {
   __m256i a = _mm256_shuffle_epi8(low, nibbles), b = _mm256_shuffle_epi8(high, nibbles);
   return _mm256_add_epi32(
@@ -23,36 +30,45 @@ __attribute__((always_inline)) static inline __m256i products(__m256i nibbles, _
       _mm256_madd_epi16(_mm256_unpackhi_epi8(a, b), _mm256_loadu_si256((const __m256i *)(x + 16))));
 }
 
-// `rows` is a constant of each call.
+// `rows`, `shift` where it is 0, and `is_nested` are constants of each call.
 __attribute__((always_inline)) static inline void some_rows(float *y, const int16_t *x, const float *x_scales,
                                                             const qp_scales *s, __m256i low, __m256i high, size_t row,
-                                                            const size_t rows) {
+                                                            const size_t rows, const unsigned shift, const int is_nested) {
   const qp_matrix *w = s->w;
-  const uint8_t *codes = (const uint8_t *)w->values + row * w->columns / 2;
+  size_t half = w->columns / 2, runs = w->columns / QP_FIXED;
+  const uint8_t *codes = (const uint8_t *)w->values + row * half, *ask = codes + qp_rows_ahead(w, rows) * half;
+  const uint8_t *scale_codes = w->absmax_codes;
+  const float *absmax = w->absmax, *map = w->nested_map;
   const __m256i nibble = _mm256_set1_epi8(15);
-  float scales[2][QP_SCALES];
-  __m256 sum[2];
+  __m256 sum[2], offset = _mm256_set1_ps(w->nested_offset);
   for (size_t r = 0; r < rows; r++) sum[r] = _mm256_setzero_ps();
-  size_t blocks = w->columns / QP_FIXED, ahead = qp_rows_ahead(w, rows);
-  for (size_t first = 0; first < blocks; first += QP_SCALES) {
-    size_t count = blocks - first < QP_SCALES ? blocks - first : QP_SCALES;
-    for (size_t r = 0; r < rows; r++)
-      qp_fixed_scales(scales[r], x_scales + first, s, (row + r) * w->columns + first * QP_FIXED, count);
-    for (size_t b = 0; b < count; b++) {
-      size_t k = (first + b) * QP_FIXED;
-      // Rows to come lie in other pages: each step asks for half a line of every one.
-      for (size_t r = b % 2; r < rows; r += 2) qp_ask(codes, ((ahead + r) * w->columns + k) / 2);
+  for (size_t b = 0; b < runs;) {
+    float nested[2];
+    size_t end = is_nested ? qp_nested_scales(nested, s, row, rows, runs, b) : runs;
+    for (; b < end; b++, x += QP_FIXED, codes += QP_FIXED / 2) {
+      qp_ask(ask, 0), ask += 32 * rows;  // rows to come lie one behind the other, in other pages
+      __m256 x_scale = _mm256_broadcast_ss(x_scales + b);
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < rows; r++) {
-        __m256i bytes = _mm256_loadu_si256((const __m256i *)(codes + (r * w->columns + k) / 2));
-        __m256i even = products(_mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble), low, high, x + k);
-        __m256i odd = products(_mm256_and_si256(bytes, nibble), low, high, x + k + 32);
-        __m256 exact = _mm256_cvtepi32_ps(_mm256_add_epi32(even, odd));
-        sum[r] = _mm256_fmadd_ps(exact, _mm256_broadcast_ss(&scales[r][b]), sum[r]);
+        size_t block = ((row + r) * runs + b) >> shift;
+        __m256i bytes = _mm256_loadu_si256((const __m256i *)(codes + r * half));
+        __m256i even = products(_mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble), low, high, x);
+        __m256i odd = products(_mm256_and_si256(bytes, nibble), low, high, x + 32);
+        __m256 exact = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(even, odd)), x_scale);
+        __m256 scale = is_nested ? _mm256_fmadd_ps(spread(map + scale_codes[block]), spread(nested + r), offset)
+                                 : spread(absmax + block);
+        sum[r] = _mm256_fmadd_ps(exact, scale, sum[r]);
       }
     }
   }
   for (size_t r = 0; r < rows; r++) y[row + r] = qp_total(sum[r]);
+}
+
+__attribute__((always_inline)) static inline void all_rows(float *y, const int16_t *x, const float *x_scales, const qp_scales *s,
+                                                           __m256i low, __m256i high, size_t row, size_t end,
+                                                           const unsigned shift, const int is_nested) {
+  for (; row + 2 <= end; row += 2) some_rows(y, x, x_scales, s, low, high, row, 2, shift, is_nested);
+  for (; row < end; row++) some_rows(y, x, x_scales, s, low, high, row, 1, shift, is_nested);
 }
 
 void qp_fixed_rows_avx2(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
@@ -63,10 +79,13 @@ void qp_fixed_rows_avx2(float *y, const int16_t *x, const float *x_scales, const
   __m128i second = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(levels + 8)), even_bytes);
   __m256i low = _mm256_broadcastsi128_si256(_mm_unpacklo_epi64(first, second));
   __m256i high = _mm256_broadcastsi128_si256(_mm_unpackhi_epi64(first, second));
-  size_t end = row + rows;
   qp_ask_first(w, row, qp_rows_ahead(w, 2));
-  for (; row + 2 <= end; row += 2) some_rows(y, x, x_scales, &s, low, high, row, 2);
-  for (; row < end; row++) some_rows(y, x, x_scales, &s, low, high, row, 1);
+  if (w->absmax)
+    all_rows(y, x, x_scales, &s, low, high, row, row + rows, s.run_shift, 0);
+  else if (s.run_shift == 0)
+    all_rows(y, x, x_scales, &s, low, high, row, row + rows, 0, 1);
+  else
+    all_rows(y, x, x_scales, &s, low, high, row, row + rows, s.run_shift, 1);
 }
 
 #pragma clang attribute pop

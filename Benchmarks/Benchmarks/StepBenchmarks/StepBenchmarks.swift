@@ -1,4 +1,5 @@
-// Training steps of real shapes: LoRA of rank 16 on all linear layers, 1 x 512 tokens, with and without recomputation.
+// Training steps of real shapes: LoRA of rank 16 on all linear layers, 1 x 512 tokens, with and without recomputation; and writing text,
+// with and without such an adapter.
 //
 //   QPEFT_BENCH_MODELS=DIR[:DIR...] swift package --package-path Benchmarks benchmark --target StepBenchmarks
 //
@@ -39,10 +40,34 @@ let benchmarks: @Sendable () -> Void = {
         }
       }
     }
+    for isAdapted in [false, true] {
+      Benchmark(
+        "\(URL(fileURLWithPath: directory).lastPathComponent), writing, \(isAdapted ? "adapter" : "no adapter")",
+        configuration: .init(metrics: [speed], warmupIterations: 1, maxDuration: .seconds(60), maxIterations: 5)
+      ) { benchmark in
+        let base = try BaseModel(directory)
+        let model = isAdapted ? try base.attach(LoRAConfiguration()) : try base.withoutAdapter()
+        for _ in benchmark.scaledIterations {
+          benchmark.measurement(speed, Int(Steps.tokensWritten(by: model).rounded()))
+        }
+      }
+    }
   }
 }
 
 enum Steps {
+  /// Tokens a second after a short prompt, without reading it.
+  static func tokensWritten(by tuned: AdaptedModel) -> Double {
+    var options = GenerationOptions()
+    options.maximumTokens = tokens + 1
+    var generator = TokenGenerator(tuned.model, prompt: [3, 5, 7], options: options)
+    _ = generator.next()
+    let start = ContinuousClock.now
+    var count = 0.0
+    while generator.next() != nil { count += 1 }
+    return count / ((ContinuousClock.now - start) / .seconds(1))
+  }
+
   static func trainer(_ directory: String, checkpointing: RecomputePolicy) throws -> Trainer {
     let model = try BaseModel(directory).attach(LoRAConfiguration())
     var options = TrainingOptions()
