@@ -27,15 +27,16 @@ __attribute__((always_inline)) static inline void some_rows(float *y, const int1
                                                             const size_t rows) {
   const qp_matrix *w = s->w;
   size_t half = w->columns / 2, runs = w->columns / QP_FIXED;
+  unsigned shift = s->block_shift - qp_shift(QP_FIXED);
   const uint8_t *codes = (const uint8_t *)w->values + row * half;
   float32x4_t sum[2];
   for (size_t r = 0; r < rows; r++) sum[r] = vdupq_n_f32(0);
   for (size_t b = 0; b < runs;) {
     float nested[2];
-    for (size_t end = qp_nested_scales(nested, s, row, rows, runs, b); b < end; b++, x += QP_FIXED, codes += QP_FIXED / 2)
+    for (size_t end = qp_nested_scales(nested, s, shift, row, rows, runs, b); b < end; b++, x += QP_FIXED, codes += QP_FIXED / 2)
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < rows; r++) {
-        size_t block = ((row + r) * runs + b) >> s->run_shift;
+        size_t block = ((row + r) * runs + b) >> shift;
         float scale = w->absmax ? w->absmax[block] : w->nested_map[w->absmax_codes[block]] * nested[r] + w->nested_offset;
         int32x4_t even = vdupq_n_s32(0), odd = vdupq_n_s32(0);  // eight products a lane: no more fit
 #pragma clang loop unroll(full)

@@ -9,14 +9,13 @@
 /// Where the scales of a matrix are, with the divisions taken out.
 typedef struct {
   const qp_matrix *w;
-  unsigned block_shift, nested_shift, run_shift;  // run: QP_FIXED columns
+  unsigned block_shift, nested_shift;
 } qp_scales;
 
 static inline unsigned qp_shift(size_t power) { return (unsigned)__builtin_ctzll(power); }
 
 static inline qp_scales qp_scales_of(const qp_matrix *w) {
-  unsigned block = qp_shift(w->block), run = qp_shift(QP_FIXED);
-  return (qp_scales){w, block, w->absmax ? 0 : qp_shift(w->nested_block), block > run ? block - run : 0};
+  return (qp_scales){w, qp_shift(w->block), w->absmax ? 0 : qp_shift(w->nested_block)};
 }
 
 /// The scale of the element `index` of the flattened matrix; nested_block must be a power of two.
@@ -42,12 +41,13 @@ static inline int qp_aligned_q4(const qp_matrix *w) {
 /// Runs of 64 columns from an element that is a multiple of 64 lie in one block, on every row.
 static inline int qp_runs_of_64(const qp_matrix *w) { return w->block % 64 == 0 && w->columns % 64 == 0; }
 
-/// In fixed point a row is `runs` runs of QP_FIXED columns, and a scale belongs to one or several of them. This gives the scale of scales
-/// that each of `rows` rows from `row` on takes at its run `b`, and the run at which one of them takes another.
-static inline size_t qp_nested_scales(float nested[], const qp_scales *s, size_t row, size_t rows, size_t runs, size_t b) {
+/// A row is `runs` runs of so many columns that 2^run_shift of them share a scale. This gives the scale of scales that each of `rows` rows
+/// from `row` on takes at its run `b`, and the run at which one of them takes another.
+static inline size_t qp_nested_scales(float nested[], const qp_scales *s, unsigned run_shift, size_t row, size_t rows, size_t runs,
+                                      size_t b) {
   size_t end = runs;
   for (size_t r = row; r < row + rows && !s->w->absmax; r++) {
-    size_t n = (r * runs + b) >> s->run_shift >> s->nested_shift, last = ((n + 1) << s->nested_shift << s->run_shift) - r * runs;
+    size_t n = (r * runs + b) >> run_shift >> s->nested_shift, last = ((n + 1) << s->nested_shift << run_shift) - r * runs;
     nested[r - row] = s->w->nested_absmax[n];
     end = last < end ? last : end;
   }

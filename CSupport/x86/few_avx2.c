@@ -8,6 +8,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "x86/planes_avx2.h"
 #include "x86/q4_bytes.h"
+#include "x86/spread_avx2.h"
 
 enum { NARROW = 128 };  // most columns of dense rows that are summed up together
 
@@ -26,33 +27,67 @@ void qp_few_arrange_avx2(float *dst, const float *x, const qp_matrix *w) {
     for (size_t i = 0; i < 4; i++) dst[k + i] = x[k + 2 * i], dst[k + 4 + i] = x[k + 2 * i + 1];
 }
 
+// The scale of a run in all lanes, where 2^shift runs share one and `nested` is its scale of scales; each step is rounded, as where
+// weights are decoded.
+__attribute__((always_inline)) static inline __m256 scale_of(const qp_matrix *w, size_t run, unsigned shift, const float *nested) {
+  size_t block = run >> shift;
+  if (w->absmax) return qp_spread_avx2(w->absmax + block);
+  __m256 scaled = _mm256_mul_ps(qp_spread_avx2(w->nested_map + w->absmax_codes[block]), _mm256_broadcast_ss(nested));
+  return _mm256_add_ps(scaled, _mm256_broadcast_ss(&w->nested_offset));
+}
+
+// `n` and `run`, the columns of a step, which lie in one block, are constants of each call. Levels are summed up, and the sum is scaled.
 __attribute__((always_inline)) static inline void q4_row(float *y, size_t ldy, const float *x, const qp_scales *s,
-                                                         const __m256i planes[4], size_t row, const size_t n, int accumulate) {
+                                                         const __m256i planes[4], size_t row, const size_t n, const size_t run,
+                                                         int accumulate) {
   const qp_matrix *w = s->w;
-  const uint8_t *codes = (const uint8_t *)w->values + row * w->columns / 2;
-  __m256 sum[4][2];
+  size_t half = w->columns / 2, runs = w->columns / run;
+  const uint8_t *codes = (const uint8_t *)w->values + row * half, *ask = codes + qp_rows_ahead(w, 2) * half;
+  unsigned shift = s->block_shift - qp_shift(run);
+  __m256 sum[4];
 #pragma clang loop unroll(full)
-  for (size_t t = 0; t < n; t++) sum[t][0] = sum[t][1] = _mm256_setzero_ps();
-  size_t ahead = qp_rows_ahead(w, 2);
-  for (size_t k = 0; k < w->columns; k += 32) {
-    qp_ask(codes, (ahead * w->columns + k) / 2);  // rows lie in different pages
-    __m256 v[4], scale = _mm256_set1_ps(qp_scale_at(s, row * w->columns + k));
-    qp_levels32(v, planes, qp_split(_mm_loadu_si128((const __m128i *)(codes + k / 2))));
-    for (int i = 0; i < 4; i++) v[i] = _mm256_mul_ps(v[i], scale);
+  for (size_t t = 0; t < n; t++) sum[t] = _mm256_setzero_ps();
+  for (size_t b = 0; b < runs;) {
+    float nested;
+    for (size_t end = qp_nested_scales(&nested, s, shift, row, 1, runs, b); b < end; b++) {
+      qp_ask(ask, b * run / 2);  // rows lie in different pages
+      __m256 part[4];
 #pragma clang loop unroll(full)
-    for (size_t t = 0; t < n; t++) {
-      const float *at = x + t * w->columns + k;
-      sum[t][0] = _mm256_fmadd_ps(v[0], _mm256_loadu_ps(at), sum[t][0]);
-      sum[t][1] = _mm256_fmadd_ps(v[1], _mm256_loadu_ps(at + 8), sum[t][1]);
-      sum[t][0] = _mm256_fmadd_ps(v[2], _mm256_loadu_ps(at + 16), sum[t][0]);
-      sum[t][1] = _mm256_fmadd_ps(v[3], _mm256_loadu_ps(at + 24), sum[t][1]);
+      for (size_t k = b * run; k < b * run + run; k += 32) {
+        __m256 v[4];
+        qp_levels32(v, planes, qp_split(_mm_loadu_si128((const __m128i *)(codes + k / 2))));
+#pragma clang loop unroll(full)
+        for (size_t t = 0; t < n; t++) {
+          const float *at = x + t * w->columns + k;
+          __m256 first = _mm256_loadu_ps(at);
+          part[t] = k == b * run ? _mm256_mul_ps(v[0], first) : _mm256_fmadd_ps(v[0], first, part[t]);
+#pragma clang loop unroll(full)
+          for (int i = 1; i < 4; i++) part[t] = _mm256_fmadd_ps(v[i], _mm256_loadu_ps(at + 8 * i), part[t]);
+        }
+      }
+      __m256 scale = scale_of(w, row * runs + b, shift, &nested);
+#pragma clang loop unroll(full)
+      for (size_t t = 0; t < n; t++) sum[t] = _mm256_fmadd_ps(part[t], scale, sum[t]);
     }
   }
 #pragma clang loop unroll(full)
   for (size_t t = 0; t < n; t++) {
-    float *out = y + t * ldy + row, value = qp_total(_mm256_add_ps(sum[t][0], sum[t][1]));
+    float *out = y + t * ldy + row, value = qp_total(sum[t]);
     *out = accumulate ? *out + value : value;
   }
+}
+
+__attribute__((always_inline)) static inline void q4_tokens(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row,
+                                                            size_t end, size_t n, const size_t run, int accumulate) {
+  qp_scales s = qp_scales_of(w);
+  __m256i planes[4];
+  qp_planes(planes, w->levels);
+  for (; row < end; row++) switch (n) {
+      case 1: q4_row(y, ldy, x, &s, planes, row, 1, run, accumulate); break;
+      case 2: q4_row(y, ldy, x, &s, planes, row, 2, run, accumulate); break;
+      case 3: q4_row(y, ldy, x, &s, planes, row, 3, run, accumulate); break;
+      default: q4_row(y, ldy, x, &s, planes, row, 4, run, accumulate); break;
+    }
 }
 
 __attribute__((always_inline)) static inline __m256 dense8(const qp_matrix *w, const qp_storage storage, size_t at) {
@@ -141,57 +176,72 @@ void qp_few_rows_avx2(float *y, size_t ldy, const float *x, const qp_matrix *w, 
     case QP_BF16: dense(y, ldy, x, w, QP_BF16, row, row + rows, n, accumulate); return;
     default: break;
   }
+  for (size_t t = 0; t < n; t += 4, y += 4 * ldy, x += 4 * w->columns)  // four tokens fill the registers
+    if (qp_runs_of_64(w))
+      q4_tokens(y, ldy, x, w, row, row + rows, n - t, 64, accumulate);
+    else
+      q4_tokens(y, ldy, x, w, row, row + rows, n - t, 32, accumulate);
+}
+
+// Adds `rows` rows from `first` on to sums[token][columns], in the order of qp_few_arrange_avx2. `rows` and `run`, as in q4_row, are
+// constants of each call.
+__attribute__((always_inline)) static inline void q4_columns(float *sums, const float *dy, const qp_scales *s,
+                                                             const __m256i planes[4], size_t column, size_t columns,
+                                                             size_t first, const size_t rows, size_t n, const size_t run) {
+  const qp_matrix *w = s->w;
+  size_t half = w->columns / 2, runs = w->columns / run, last = (column + columns) / run;
+  const uint8_t *codes = (const uint8_t *)w->values + first * half;
+  unsigned shift = s->block_shift - qp_shift(run);
+  for (size_t b = column / run; b < last;) {
+    float nested[2];
+    size_t end = qp_nested_scales(nested, s, shift, first, rows, runs, b);
+    for (end = end < last ? end : last; b < end; b++) {
+      __m256 scale[2];
+#pragma clang loop unroll(full)
+      for (size_t r = 0; r < rows; r++) scale[r] = scale_of(w, (first + r) * runs + b, shift, nested + r);
+      for (size_t k = b * run; k < b * run + run; k += 32) {
+        // Rows lie far apart, nobody else sees them coming: each 32 columns ask for a line of one row of the next groups.
+        qp_ask_for(s, (first + 4 * rows + k / 32 % rows) * w->columns + k);
+        __m256 v[2][4];
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < rows; r++)
+          qp_levels32(v[r], planes, qp_split(_mm_loadu_si128((const __m128i *)(codes + r * half + k / 2))));
+        for (size_t t = 0; t < n; t++) {
+          __m256 d[2];
+#pragma clang loop unroll(full)
+          for (size_t r = 0; r < rows; r++) d[r] = _mm256_mul_ps(scale[r], _mm256_broadcast_ss(dy + t * w->rows + first + r));
+#pragma clang loop unroll(full)
+          for (size_t i = 0; i < 4; i++) {
+            float *at = sums + t * QP_FEW_COLUMNS + k - column + 8 * i;
+            __m256 sum = _mm256_loadu_ps(at);
+#pragma clang loop unroll(full)
+            for (size_t r = 0; r < rows; r++) sum = _mm256_fmadd_ps(v[r][i], d[r], sum);
+            _mm256_storeu_ps(at, sum);
+          }
+        }
+      }
+    }
+  }
+}
+
+__attribute__((always_inline)) static inline void all_columns(float *sums, const float *dy, const qp_matrix *w, size_t column,
+                                                              size_t columns, size_t n, const size_t run) {
   qp_scales s = qp_scales_of(w);
   __m256i planes[4];
   qp_planes(planes, w->levels);
-  for (size_t t = 0; t < n; t += 4, y += 4 * ldy, x += 4 * w->columns)  // four tokens fill the registers
-    for (size_t r = row; r < row + rows; r++) switch (n - t) {
-        case 1: q4_row(y, ldy, x, &s, planes, r, 1, accumulate); break;
-        case 2: q4_row(y, ldy, x, &s, planes, r, 2, accumulate); break;
-        case 3: q4_row(y, ldy, x, &s, planes, r, 3, accumulate); break;
-        default: q4_row(y, ldy, x, &s, planes, r, 4, accumulate); break;
-      }
-}
-
-// Adds `rows` rows from `first` on to sums[token][columns], in the order of qp_few_arrange_avx2.
-__attribute__((always_inline)) static inline void q4_columns(float *sums, const float *dy, const qp_scales *s,
-                                                             const __m256i planes[4], size_t column, size_t columns,
-                                                             size_t first, const size_t rows, size_t n) {
-  const qp_matrix *w = s->w;
-  const uint8_t *codes = (const uint8_t *)w->values + (first * w->columns + column) / 2;
-  for (size_t c = 0; c < columns; c += 32) {
-    // Rows lie far apart, nobody else sees them coming: each step asks for a line of one row of the next groups.
-    qp_ask_for(s, (first + 4 * rows + c / 32 % rows) * w->columns + column + c);
-    __m256 v[2][4];
-#pragma clang loop unroll(full)
-    for (size_t r = 0; r < rows; r++) {
-      __m256 scale = _mm256_set1_ps(qp_scale_at(s, (first + r) * w->columns + column + c));
-      qp_levels32(v[r], planes, qp_split(_mm_loadu_si128((const __m128i *)(codes + (r * w->columns + c) / 2))));
-      for (int i = 0; i < 4; i++) v[r][i] = _mm256_mul_ps(v[r][i], scale);
-    }
-    for (size_t t = 0; t < n; t++)
-#pragma clang loop unroll(full)
-      for (size_t i = 0; i < 4; i++) {
-        float *at = sums + t * QP_FEW_COLUMNS + c + 8 * i;
-        __m256 sum = _mm256_loadu_ps(at);
-#pragma clang loop unroll(full)
-        for (size_t r = 0; r < rows; r++)
-          sum = _mm256_fmadd_ps(v[r][i], _mm256_broadcast_ss(dy + t * w->rows + first + r), sum);
-        _mm256_storeu_ps(at, sum);
-      }
-  }
+  size_t row = 0;
+  for (; row + 2 <= w->rows; row += 2) q4_columns(sums, dy, &s, planes, column, columns, row, 2, n, run);
+  for (; row < w->rows; row++) q4_columns(sums, dy, &s, planes, column, columns, row, 1, n, run);
 }
 
 void qp_few_columns_avx2(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                          int accumulate) {
-  qp_scales s = qp_scales_of(w);
-  __m256i planes[4];
-  qp_planes(planes, w->levels);
   float sums[QP_FEW_MAX * QP_FEW_COLUMNS];
   for (size_t t = 0; t < n; t++) memset(sums + t * QP_FEW_COLUMNS, 0, columns * sizeof(float));
-  size_t row = 0;
-  for (; row + 2 <= w->rows; row += 2) q4_columns(sums, dy, &s, planes, column, columns, row, 2, n);
-  for (; row < w->rows; row++) q4_columns(sums, dy, &s, planes, column, columns, row, 1, n);
+  if (qp_runs_of_64(w))
+    all_columns(sums, dy, w, column, columns, n, 64);
+  else
+    all_columns(sums, dy, w, column, columns, n, 32);
   for (size_t t = 0; t < n; t++)
     for (size_t c = 0; c < columns; c++) {
       float *out = dx + t * w->columns + column + c, value = sums[t * QP_FEW_COLUMNS + c / 8 * 8 + c % 2 * 4 + c % 8 / 2];

@@ -8,6 +8,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
 #include "x86/q4_bytes.h"
+#include "x86/spread_avx512.h"
 
 enum { NARROW = 128 };  // most columns of dense rows that are summed up together
 
@@ -28,28 +29,62 @@ void qp_few_arrange_avx512(float *dst, const float *x, const qp_matrix *w) {
     for (size_t i = 0; i < 16; i++) dst[k + i] = x[k + 2 * i], dst[k + 16 + i] = x[k + 2 * i + 1];
 }
 
+// Where the scales of up to four rows are, of which no row takes another scale of scales before the run that begin_runs gives.
+typedef struct {
+  const float *absmax, *map;
+  const uint8_t *codes;
+  unsigned shift;
+  __m512 nested[4], offset;
+} of_rows;
+
+__attribute__((always_inline)) static inline size_t begin_runs(of_rows *o, const qp_scales *s, size_t row, const size_t rows,
+                                                               const size_t run, size_t runs, size_t b) {
+  const qp_matrix *w = s->w;
+  float nested[4] = {0};
+  o->absmax = w->absmax, o->map = w->nested_map, o->codes = w->absmax_codes;
+  o->shift = s->block_shift - qp_shift(run), o->offset = _mm512_set1_ps(w->nested_offset);
+  size_t end = qp_nested_scales(nested, s, o->shift, row, rows, runs, b);
+  for (size_t r = 0; r < rows; r++) o->nested[r] = _mm512_set1_ps(nested[r]);
+  return end;
+}
+
+// The scale of a run of row r, in all lanes; each step is rounded, as where weights are decoded.
+__attribute__((always_inline)) static inline __m512 scale_of(const of_rows *o, size_t r, size_t run) {
+  size_t block = run >> o->shift;
+  if (o->absmax) return qp_spread_avx512(o->absmax + block);
+  return _mm512_add_ps(_mm512_mul_ps(qp_spread_avx512(o->map + o->codes[block]), o->nested[r]), o->offset);
+}
+
+// `rows`, `n` and `run`, the columns of a step, which lie in one block, are constants of each call.
 __attribute__((always_inline)) static inline void q4_rows(float *y, size_t ldy, const float *x, const qp_scales *s,
                                                           size_t row, const size_t rows, size_t from, size_t to,
-                                                          const size_t n, int accumulate) {
+                                                          const size_t n, const size_t run, int accumulate) {
   const qp_matrix *w = s->w;
-  const uint8_t *codes = (const uint8_t *)w->values + row * w->columns / 2;
-  __m512 levels = _mm512_loadu_ps(w->levels), sum[4][8];
+  size_t columns = w->columns, half = columns / 2, runs = columns / run;
+  const uint8_t *codes = (const uint8_t *)w->values + row * half, *ask = codes + qp_rows_ahead(w, rows) * half;
+  of_rows o = {0};
+  __m512 levels = _mm512_loadu_ps(w->levels), sum[4][4];
   for (size_t r = 0; r < rows; r++)
     for (size_t t = 0; t < n; t++) sum[r][t] = _mm512_setzero_ps();
-  size_t ahead = qp_rows_ahead(w, rows);
-  for (size_t k = from; k < to; k += 32) {
-    // Rows to come lie in other pages: each step asks for a line of one of them.
-    qp_ask(codes, ((ahead + k / 32 % rows) * w->columns + k) / 2);
+  for (size_t b = from / run; b < to / run;) {
+    size_t end = begin_runs(&o, s, row, rows, run, runs, b);
+    for (end = end < to / run ? end : to / run; b < end; b++) {
+      // Rows to come lie in other pages: each 32 columns ask for a line of one of them.
+      for (size_t i = 0; i < run / 32; i++) qp_ask(ask, (b * run / 32 + i) % rows * half + b * run / 2);
 #pragma clang loop unroll(full)
-    for (size_t r = 0; r < rows; r++) {
-      __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(s, (row + r) * w->columns + k)));
-      const uint8_t *at = codes + (r * w->columns + k) / 2;
-      __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)at));
-      __m512 even = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), scaled), odd = _mm512_permutexvar_ps(pair, scaled);
+      for (size_t r = 0; r < rows; r++) {
+        __m512 scaled = _mm512_mul_ps(levels, scale_of(&o, r, (row + r) * runs + b));
 #pragma clang loop unroll(full)
-      for (size_t t = 0; t < n; t++) {
-        sum[r][t] = _mm512_fmadd_ps(even, _mm512_loadu_ps(x + t * w->columns + k), sum[r][t]);
-        sum[r][t] = _mm512_fmadd_ps(odd, _mm512_loadu_ps(x + t * w->columns + k + 16), sum[r][t]);
+        for (size_t i = 0; i < run; i += 32) {
+          size_t k = b * run + i;
+          __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(codes + r * half + k / 2)));
+          __m512 even = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), scaled), odd = _mm512_permutexvar_ps(pair, scaled);
+#pragma clang loop unroll(full)
+          for (size_t t = 0; t < n; t++) {
+            sum[r][t] = _mm512_fmadd_ps(even, _mm512_loadu_ps(x + t * columns + k), sum[r][t]);
+            sum[r][t] = _mm512_fmadd_ps(odd, _mm512_loadu_ps(x + t * columns + k + 16), sum[r][t]);
+          }
+        }
       }
     }
   }
@@ -60,23 +95,22 @@ __attribute__((always_inline)) static inline void q4_rows(float *y, size_t ldy, 
     }
 }
 
-#define ROWS(R, N)                                                                                  \
-  case N:                                                                                           \
-    for (; rows >= R; rows -= R, row += R) q4_rows(y, ldy, x, s, row, R, from, to, N, accumulate);  \
-    for (; rows > 0; rows--, row++) q4_rows(y, ldy, x, s, row, 1, from, to, N, accumulate);         \
-    break;
+// Rows in groups of `group`, a constant, for `n` tokens, another one.
+__attribute__((always_inline)) static inline void q4_groups(float *y, size_t ldy, const float *x, const qp_scales *s, size_t row,
+                                                            size_t end, const size_t group, size_t from, size_t to, const size_t n,
+                                                            const size_t run, int accumulate) {
+  for (; row + group <= end; row += group) q4_rows(y, ldy, x, s, row, group, from, to, n, run, accumulate);
+  for (; row < end; row++) q4_rows(y, ldy, x, s, row, 1, from, to, n, run, accumulate);
+}
 
-static void q4_block(float *y, size_t ldy, const float *x, const qp_scales *s, size_t row, size_t rows, size_t from,
-                     size_t to, size_t n, int accumulate) {
+__attribute__((always_inline)) static inline void q4_block(float *y, size_t ldy, const float *x, const qp_scales *s, size_t row,
+                                                           size_t end, size_t from, size_t to, size_t n, const size_t run,
+                                                           int accumulate) {
   switch (n) {
-    ROWS(4, 1)
-    ROWS(4, 2)
-    ROWS(4, 3)
-    ROWS(4, 4)
-    ROWS(4, 5)
-    ROWS(4, 6)
-    ROWS(2, 7)
-    ROWS(2, 8)
+    case 1: q4_groups(y, ldy, x, s, row, end, 4, from, to, 1, run, accumulate); break;
+    case 2: q4_groups(y, ldy, x, s, row, end, 4, from, to, 2, run, accumulate); break;
+    case 3: q4_groups(y, ldy, x, s, row, end, 2, from, to, 3, run, accumulate); break;
+    default: q4_groups(y, ldy, x, s, row, end, 2, from, to, 4, run, accumulate); break;
   }
 }
 
@@ -173,45 +207,69 @@ void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w
     case QP_BF16: dense(y, ldy, x, w, QP_BF16, row, row + rows, n, accumulate); return;
     default: break;
   }
-  // So many columns at a time that the tokens stay in the nearest cache.
+  // Four tokens fill the registers; so many columns at a time that they stay in the nearest cache.
   qp_scales s = qp_scales_of(w);
-  size_t block = n <= 2 ? w->columns : n <= 4 ? 1536 : 1024;
+  size_t block = n <= 2 ? w->columns : 1536;
   for (size_t from = 0; from < w->columns; from += block) {
     size_t to = w->columns - from < block ? w->columns : from + block;
-    q4_block(y, ldy, x, &s, row, rows, from, to, n, accumulate || from > 0);
+    int adds = accumulate || from > 0;
+    for (size_t t = 0; t < n; t += 4)
+      if (qp_runs_of_64(w))
+        q4_block(y + t * ldy, ldy, x + t * w->columns, &s, row, row + rows, from, to, n - t, 64, adds);
+      else
+        q4_block(y + t * ldy, ldy, x + t * w->columns, &s, row, row + rows, from, to, n - t, 32, adds);
   }
 }
 
-// Adds `rows` rows from `first` on to sums[token][columns]; of every 32 columns the even ones come first.
+// Adds `rows` rows from `first` on to sums[token][columns]; of every 32 columns the even ones come first. `rows` and `run`, as in
+// q4_rows, are constants of each call.
 __attribute__((always_inline)) static inline void q4_columns(float *sums, const float *dy, const qp_scales *s, size_t column,
-                                                             size_t columns, size_t first, const size_t rows, size_t n) {
+                                                             size_t columns, size_t first, const size_t rows, size_t n,
+                                                             const size_t run) {
   const qp_matrix *w = s->w;
-  const uint8_t *codes = (const uint8_t *)w->values + (first * w->columns + column) / 2;
+  size_t half = w->columns / 2, runs = w->columns / run, last = (column + columns) / run;
+  const uint8_t *codes = (const uint8_t *)w->values + first * half;
+  of_rows o = {0};
   __m512 levels = _mm512_loadu_ps(w->levels);
-  for (size_t c = 0; c < columns; c += 32) {
-    // Rows lie far apart, nobody else sees them coming: each step asks for a line of one row of the next groups.
-    qp_ask_for(s, (first + 2 * rows + c / 32 % rows) * w->columns + column + c);
-    __m512 even[4], odd[4];
+  for (size_t b = column / run; b < last;) {
+    size_t end = begin_runs(&o, s, first, rows, run, runs, b);
+    for (end = end < last ? end : last; b < end; b++) {
+      __m512 scaled[4];
 #pragma clang loop unroll(full)
-    for (size_t r = 0; r < rows; r++) {
-      __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(s, (first + r) * w->columns + column + c)));
-      __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(codes + (r * w->columns + c) / 2)));
-      even[r] = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), scaled);
-      odd[r] = _mm512_permutexvar_ps(pair, scaled);
-    }
-    for (size_t t = 0; t < n; t++) {
-      float *sum = sums + t * QP_FEW_COLUMNS + c;
-      __m512 a = _mm512_load_ps(sum), b = _mm512_load_ps(sum + 16);
+      for (size_t r = 0; r < rows; r++) scaled[r] = _mm512_mul_ps(levels, scale_of(&o, r, (first + r) * runs + b));
 #pragma clang loop unroll(full)
-      for (size_t r = 0; r < rows; r++) {
-        __m512 d = _mm512_set1_ps(dy[t * w->rows + first + r]);
-        a = _mm512_fmadd_ps(even[r], d, a);
-        b = _mm512_fmadd_ps(odd[r], d, b);
+      for (size_t k = b * run; k < b * run + run; k += 32) {
+        // Rows lie far apart, nobody else sees them coming: each 32 columns ask for a line of one row of the next groups.
+        qp_ask_for(s, (first + 2 * rows + k / 32 % rows) * w->columns + k);
+        __m512 even[4], odd[4];
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < rows; r++) {
+          __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(codes + r * half + k / 2)));
+          even[r] = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), scaled[r]);
+          odd[r] = _mm512_permutexvar_ps(pair, scaled[r]);
+        }
+        for (size_t t = 0; t < n; t++) {
+          float *sum = sums + t * QP_FEW_COLUMNS + k - column;
+          __m512 x = _mm512_load_ps(sum), z = _mm512_load_ps(sum + 16);
+#pragma clang loop unroll(full)
+          for (size_t r = 0; r < rows; r++) {
+            __m512 d = _mm512_set1_ps(dy[t * w->rows + first + r]);
+            x = _mm512_fmadd_ps(even[r], d, x);
+            z = _mm512_fmadd_ps(odd[r], d, z);
+          }
+          _mm512_store_ps(sum, x);
+          _mm512_store_ps(sum + 16, z);
+        }
       }
-      _mm512_store_ps(sum, a);
-      _mm512_store_ps(sum + 16, b);
     }
   }
+}
+
+__attribute__((always_inline)) static inline void all_columns(float *sums, const float *dy, const qp_scales *s, size_t column,
+                                                              size_t columns, size_t n, const size_t run) {
+  size_t row = 0;
+  for (; row + 4 <= s->w->rows; row += 4) q4_columns(sums, dy, s, column, columns, row, 4, n, run);
+  for (; row < s->w->rows; row++) q4_columns(sums, dy, s, column, columns, row, 1, n, run);
 }
 
 static void add_columns(float *dx, const float *sums, int accumulate) {
@@ -229,9 +287,10 @@ void qp_few_columns_avx512(float *dx, const float *dy, const qp_matrix *w, size_
   qp_scales s = qp_scales_of(w);
   _Alignas(64) float sums[QP_FEW_MAX * QP_FEW_COLUMNS];
   for (size_t t = 0; t < n; t++) memset(sums + t * QP_FEW_COLUMNS, 0, columns * sizeof(float));
-  size_t row = 0;
-  for (; row + 4 <= w->rows; row += 4) q4_columns(sums, dy, &s, column, columns, row, 4, n);
-  for (; row < w->rows; row++) q4_columns(sums, dy, &s, column, columns, row, 1, n);
+  if (qp_runs_of_64(w))
+    all_columns(sums, dy, &s, column, columns, n, 64);
+  else
+    all_columns(sums, dy, &s, column, columns, n, 32);
   for (size_t t = 0; t < n; t++)
     for (size_t c = 0; c < columns; c += 32)
       add_columns(dx + t * w->columns + column + c, sums + t * QP_FEW_COLUMNS + c, accumulate);

@@ -8,19 +8,13 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #include "x86/planes_avx2.h"
 #include "x86/q4_bytes.h"
+#include "x86/spread_avx2.h"
 
 // The order in which two byte planes interleave: of every 64 columns even ones 0-15 and 32-47, 16-31 and 48-63, then odd ones.
 void qp_fixed_arrange_avx2(int16_t *dst, const int16_t *x, size_t count) {
   for (size_t k = 0; k < count; k += QP_FIXED)
     for (size_t i = 0; i < QP_FIXED; i++)
       dst[k + i] = x[k + (i % 8 + i / 16 % 2 * 8 + i / 8 % 2 * 16) * 2 + i / 32];
-}
-
-// A number of memory in all lanes. Kept from becoming a number in a register first, which a shuffle would have to spread.
-static inline __m256 spread(const float *at) {
-  __m256 v = _mm256_broadcast_ss(at);
-  __asm__("" : "+x"(v));
-  return v;
 }
 
 __attribute__((always_inline)) static inline __m256i products(__m256i nibbles, __m256i low, __m256i high, const int16_t *x) {
@@ -44,7 +38,7 @@ __attribute__((always_inline)) static inline void some_rows(float *y, const int1
   for (size_t r = 0; r < rows; r++) sum[r] = _mm256_setzero_ps();
   for (size_t b = 0; b < runs;) {
     float nested[2];
-    size_t end = is_nested ? qp_nested_scales(nested, s, row, rows, runs, b) : runs;
+    size_t end = is_nested ? qp_nested_scales(nested, s, shift, row, rows, runs, b) : runs;
     for (; b < end; b++, x += QP_FIXED, codes += QP_FIXED / 2) {
       qp_ask(ask, 0), ask += 32 * rows;  // rows to come lie one behind the other, in other pages
       __m256 x_scale = _mm256_broadcast_ss(x_scales + b);
@@ -55,8 +49,8 @@ __attribute__((always_inline)) static inline void some_rows(float *y, const int1
         __m256i even = products(_mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble), low, high, x);
         __m256i odd = products(_mm256_and_si256(bytes, nibble), low, high, x + 32);
         __m256 exact = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(even, odd)), x_scale);
-        __m256 scale = is_nested ? _mm256_fmadd_ps(spread(map + scale_codes[block]), spread(nested + r), offset)
-                                 : spread(absmax + block);
+        __m256 scale = is_nested ? _mm256_fmadd_ps(qp_spread_avx2(map + scale_codes[block]), qp_spread_avx2(nested + r), offset)
+                                 : qp_spread_avx2(absmax + block);
         sum[r] = _mm256_fmadd_ps(exact, scale, sum[r]);
       }
     }
@@ -80,12 +74,13 @@ void qp_fixed_rows_avx2(float *y, const int16_t *x, const float *x_scales, const
   __m256i low = _mm256_broadcastsi128_si256(_mm_unpacklo_epi64(first, second));
   __m256i high = _mm256_broadcastsi128_si256(_mm_unpackhi_epi64(first, second));
   qp_ask_first(w, row, qp_rows_ahead(w, 2));
+  unsigned shift = s.block_shift - qp_shift(QP_FIXED);
   if (w->absmax)
-    all_rows(y, x, x_scales, &s, low, high, row, row + rows, s.run_shift, 0);
-  else if (s.run_shift == 0)
+    all_rows(y, x, x_scales, &s, low, high, row, row + rows, shift, 0);
+  else if (shift == 0)
     all_rows(y, x, x_scales, &s, low, high, row, row + rows, 0, 1);
   else
-    all_rows(y, x, x_scales, &s, low, high, row, row + rows, s.run_shift, 1);
+    all_rows(y, x, x_scales, &s, low, high, row, row + rows, shift, 1);
 }
 
 #pragma clang attribute pop

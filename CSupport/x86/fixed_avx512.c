@@ -7,18 +7,12 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
 #include "x86/q4_bytes.h"
+#include "x86/spread_avx512.h"
 
 // Even columns of every 64, then odd ones: the order in which high and low nibbles come.
 void qp_fixed_arrange_avx512(int16_t *dst, const int16_t *x, size_t count) {
   for (size_t k = 0; k < count; k += QP_FIXED)
     for (size_t i = 0; i < 32; i++) dst[k + i] = x[k + 2 * i], dst[k + 32 + i] = x[k + 2 * i + 1];
-}
-
-// A number of memory in all lanes. Kept from becoming a number in a register first, which a shuffle would have to spread.
-static inline __m512 spread(const float *at) {
-  __m512 v = _mm512_set1_ps(*at);
-  __asm__("" : "+v"(v));
-  return v;
 }
 
 // The sums of four vectors. A row is summed up in the same order whether it comes alone or with three others.
@@ -43,17 +37,17 @@ __attribute__((always_inline)) static inline void some_rows(float *y, const int1
   for (size_t r = 0; r < 4; r++) sum[r] = _mm512_setzero_ps();
   for (size_t b = 0; b < runs;) {
     float of_rows[4];
-    size_t end = is_nested ? qp_nested_scales(of_rows, s, row, rows, runs, b) : runs;
+    size_t end = is_nested ? qp_nested_scales(of_rows, s, shift, row, rows, runs, b) : runs;
     for (size_t r = 0; r < rows && is_nested; r++) nested[r] = _mm512_set1_ps(of_rows[r]);
     for (; b < end; b++, x += QP_FIXED, codes += QP_FIXED / 2) {
       // Rows to come lie one behind the other, in other pages: as many lines of them as a step takes.
       for (size_t i = 0; i < rows; i += 2, ask += 64) qp_ask(ask, 0);
       __m512i even = _mm512_loadu_si512(x), odd = _mm512_loadu_si512(x + 32);
-      __m512 x_scale = spread(x_scales + b);
+      __m512 x_scale = qp_spread_avx512(x_scales + b);
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < rows; r++) {
         size_t block = ((row + r) * runs + b) >> shift;
-        __m512 scale = is_nested ? _mm512_fmadd_ps(spread(map + scale_codes[block]), nested[r], offset) : spread(absmax + block);
+        __m512 scale = is_nested ? _mm512_fmadd_ps(qp_spread_avx512(map + scale_codes[block]), nested[r], offset) : qp_spread_avx512(absmax + block);
         // vpermw looks at five bits of an index: the fifth is the neighbour's, and both halves of the table are the same.
         __m512i low = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(codes + r * half)));
         __m512i a = _mm512_madd_epi16(_mm512_permutexvar_epi16(_mm512_srli_epi16(low, 4), table), even);
@@ -77,12 +71,13 @@ void qp_fixed_rows_avx512(float *y, const int16_t *x, const float *x_scales, con
   qp_scales s = qp_scales_of(w);
   __m512i table = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)levels));
   qp_ask_first(w, row, qp_rows_ahead(w, 4));
+  unsigned shift = s.block_shift - qp_shift(QP_FIXED);
   if (w->absmax)
-    all_rows(y, x, x_scales, &s, table, row, row + rows, s.run_shift, 0);
-  else if (s.run_shift == 0)
+    all_rows(y, x, x_scales, &s, table, row, row + rows, shift, 0);
+  else if (shift == 0)
     all_rows(y, x, x_scales, &s, table, row, row + rows, 0, 1);
   else
-    all_rows(y, x, x_scales, &s, table, row, row + rows, s.run_shift, 1);
+    all_rows(y, x, x_scales, &s, table, row, row + rows, shift, 1);
 }
 
 #pragma clang attribute pop
