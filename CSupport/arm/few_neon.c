@@ -94,6 +94,30 @@ void qp_few_rows_neon(float *y, size_t ldy, const float *x, const qp_matrix *w, 
       }
 }
 
+// Four rows at a time, of which `rows` count: summing up each by itself would be most of the work.
+static void four_rows(float *y, const float *x, const float *w, size_t step, size_t rows, size_t columns, int accumulate) {
+  float32x4_t sum[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
+  size_t whole = columns / 4 * 4;
+  for (size_t k = 0; k < whole; k += 4) {
+    float32x4_t v = vld1q_f32(x + k);
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < 4; r++) sum[r] = vfmaq_f32(sum[r], vld1q_f32(w + (r < rows ? r : 0) * step + k), v);
+  }
+  float total[4];
+  vst1q_f32(total, vpaddq_f32(vpaddq_f32(sum[0], sum[1]), vpaddq_f32(sum[2], sum[3])));
+  for (size_t r = 0; r < rows; r++) {
+    for (size_t k = whole; k < columns; k++) total[r] += w[r * step + k] * x[k];
+    put(y + r, total[r], accumulate);
+  }
+}
+
+void qp_narrow_rows_neon(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
+                         int accumulate) {
+  for (size_t r = 0; r < rows; r += 4)
+    for (size_t t = 0; t < n; t++)
+      four_rows(y + t * ldy + r, x + t * columns, w + r * step, step, rows - r < 4 ? rows - r : 4, columns, accumulate);
+}
+
 // Adds `rows` rows from `first` on to sums[token][columns].
 __attribute__((always_inline)) static inline void q4_columns(float *sums, const float *dy, const qp_scales *s,
                                                              uint8x16x4_t planes, size_t column, size_t columns,

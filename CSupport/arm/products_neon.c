@@ -60,7 +60,7 @@ void qp_gemm_tile_neon(float *c, size_t ldc, const float *a, size_t row_step, si
 
 void qp_gemm_thin_neon(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t b_step,
                        size_t kc, size_t m, size_t n, int accumulate) {
-  THIN(6) THIN(4) THIN(2) THIN(1)
+  THIN(6) THIN(4) THIN(3) THIN(2) THIN(1)
 }
 
 static inline void transpose4(float32x4_t r[4]) {

@@ -18,6 +18,7 @@ typedef struct {
   const float *q, *k, *v;
   const qp_segment *segments;
   size_t segment_count, rows, heads, kv_heads, head, queries;  // queries: of one tile
+  size_t key_step, kv_head_step;  // between keys of one head, and between heads
   float scale;
   float *scratch;
   size_t scratch_floats;
@@ -66,13 +67,10 @@ static float softmax_row(const attention *a, float *row, size_t valid, float *ma
   return shrink;
 }
 
-// How many rows at a time take the way of few rows, as the one query of a text that is being written does; 0: none. For them packing
-// keys and values would be most of the work.
-static size_t few_at_a_time(const qp_kernel_set *set, size_t rows, size_t head) {
-  qp_matrix keys = {.storage = QP_F32, .rows = QP_TILE, .columns = head};
-  if (rows > QP_FEW_MAX || head % QP_THIN || !set->few_takes) return 0;
-  while (rows > 0 && !set->few_takes(&keys, rows, 0)) rows--;
-  return rows;
+// Whether so few rows, as those of the one query of a text that is being written, read keys and values where they lie: packing them
+// would be most of the work.
+static int are_few(const qp_kernel_set *set, size_t rows, size_t head) {
+  return set->narrow_rows && rows <= QP_FEW_MAX && head % QP_THIN == 0;
 }
 
 // Sums, maxima and totals over keys from ..< to of the queries of one tile, as far as they see them; `from` a multiple of QP_TILE.
@@ -80,10 +78,11 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
   const qp_kernel_set *set = a->set;
   size_t group = a->heads / a->kv_heads, head = a->head;
   size_t queries = qp_least(s->query_count - first, a->queries), m = queries * group;
-  size_t few = few_at_a_time(set, m, head), strip = few ? few : set->mr;
-  size_t q_stride = a->heads * head, kv_stride = a->kv_heads * head;
+  int few = are_few(set, m, head);
+  size_t strip = few ? m : set->mr;
+  size_t q_stride = a->heads * head, kv_stride = a->key_step;
   const float *q = a->q + (s->query_start + first) * q_stride + kv * group * head;
-  const float *k = a->k + s->key_start * kv_stride + kv * head, *v = a->v + s->key_start * kv_stride + kv * head;
+  const float *k = a->k + s->key_start * kv_stride + kv * a->kv_head_step, *v = a->v + s->key_start * kv_stride + kv * a->kv_head_step;
   // Row r of the task is query r / group, head r % group of the group: such rows lie head after head in q.
   for (size_t i = 0; i < m; i++) {
     memcpy(t.q + i * head, q + i / group * q_stride + i % group * head, head * sizeof(float));
@@ -92,12 +91,9 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
   size_t keys = qp_least(qp_visible(s, first + queries - 1), to);
   for (size_t start = from; start < keys; start += QP_TILE) {
     size_t count = qp_least(keys - start, QP_TILE), ld = QP_TILE_PADDED;
-    qp_matrix copied = {.storage = QP_F32, .rows = count, .columns = head, .values = t.k};
-    const float *values = v + start * kv_stride;
-    if (few) {
-      qp_copy_rows(t.k, k + start * kv_stride, kv_stride, count, head);
-    } else {
-      qp_pack_rows(set, t.k, k + start * kv_stride, kv_stride, count, head);
+    const float *keys_of_tile = k + start * kv_stride, *values = v + start * kv_stride;
+    if (!few) {
+      qp_pack_rows(set, t.k, keys_of_tile, kv_stride, count, head);
       qp_pack_columns(set, t.v, values, kv_stride, head, count);
     }
     for (size_t i = 0; i < m; i += strip) {
@@ -106,7 +102,7 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
       size_t depth = qp_least(last - start, count);
       float *scores = t.scores + i * ld;
       if (few)
-        set->few_rows(scores, ld, t.q + i * head, &copied, 0, depth, rows, 0);
+        set->narrow_rows(scores, ld, t.q + i * head, keys_of_tile, kv_stride, depth, head, rows, 0);
       else
         qp_tiles(set, scores, ld, t.q + i * head, head, 1, t.k, head, head, rows, depth, 0);
       for (size_t r = 0; r < rows; r++) {
@@ -184,10 +180,12 @@ static void join_spans(const attention *a, size_t kv) {
     finish_row(a, all.sums + i * head, all.maxima[i], all.totals[i], a->segments->query_start, kv * group + i);
 }
 
-void qp_attention(float *out, float *logsumexp, const float *q, const float *k, const float *v, const qp_segment *segments,
-                  size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, void *scratch) {
+void qp_attention(float *out, float *logsumexp, const float *q, const float *k, const float *v, size_t head_rows,
+                  const qp_segment *segments, size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head,
+                  float scale, void *scratch) {
   attention a = {.set = qp_kernels(), .out = out, .logsumexp = logsumexp, .q = q, .k = k, .v = v, .segments = segments,
                  .segment_count = segment_count, .rows = rows, .heads = heads, .kv_heads = kv_heads, .head = head,
+                 .key_step = head_rows ? head : kv_heads * head, .kv_head_step = head_rows ? head_rows * head : head,
                  .scale = scale, .scratch = scratch};
   int is_one_query = segment_count == 1 && segments->query_count == 1;
   a.queries = is_one_query ? 1 : queries_of(heads / kv_heads);

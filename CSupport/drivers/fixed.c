@@ -45,15 +45,11 @@ static void rows_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const fixed_job *j = context;
   size_t first = i * j->part, rows = qp_least(j->w->rows - first, j->part);
-  if (!j->term) {
-    j->set->fixed_rows(j->y, j->x, j->x_scales, j->w, j->levels, first, rows);
-    return;
-  }
-  for (size_t row = first, asked = first, end = first + rows; row < end; row += QP_TERM_ROWS) {
-    size_t count = qp_least(end - row, QP_TERM_ROWS);
-    asked = qp_ask_for_factor(j->term, asked, qp_least(end, row + 5 * QP_TERM_ROWS));
+  size_t run = j->term ? QP_TERM_ROWS : rows;
+  for (size_t row = first, end = first + rows; row < end; row += run) {
+    size_t count = qp_least(end - row, run);
     j->set->fixed_rows(j->y, j->x, j->x_scales, j->w, j->levels, row, count);
-    qp_few_add_term(j->set, j->y, j->w->rows, j->term, row, count, 1);
+    if (j->term) qp_few_add_term(j->set, j->y, j->w->rows, j->term, row, count, 1);
   }
 }
 
@@ -80,7 +76,7 @@ void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, con
     scales[b] = fixed(numbers, at, QP_FIXED, set->max_abs(at, QP_FIXED)) * level_scale;
     set->fixed_arrange(arranged + b * QP_FIXED, numbers, QP_FIXED);
   }
-  if (term && qp_few_takes_term(set, term, w->rows, n)) job.term = term;
+  if (set->narrow_rows) job.term = term;
   job.part = qp_rows_of_stream(w->rows, w->columns / 2, qp_thread_count());
   qp_parallel_for(qp_parts(w->rows, job.part), rows_task, &job);
   if (term && !job.term) qp_gemm(y, term->hidden, 0, term->factor, 1, n, w->rows, term->rank, 1);

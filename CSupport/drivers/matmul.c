@@ -196,7 +196,7 @@ static void multiply(product p, size_t n, void *scratch) {
   if (n <= QP_FEW_MAX) {
     product few = p;
     few.n = n;
-    if (p.transposed || !p.term || !qp_few_takes_term(p.set, p.term, p.outputs, n)) few.term = NULL;
+    if (p.transposed || !p.set->narrow_rows) few.term = NULL;
     if (few_tokens(&few)) {
       if (p.term && !few.term) qp_gemm(p.y, p.hidden, 0, p.term->factor, !p.transposed, n, p.outputs, p.term->rank, 1);
       return;

@@ -188,10 +188,12 @@ typedef struct {
 } qp_segment;
 
 /// Causal grouped-query attention with running softmax; nothing of size query x key is stored beyond a tile.
-/// out, q: [rows, heads, head]; k, v: [key rows, kv_heads, head], heads % kv_heads == 0.
+/// out, q: [rows, heads, head]; k, v: [key rows, kv_heads, head], or, where head_rows is not 0, [kv_heads, head_rows, head], as a cache
+/// keeps them to be read one after the other; heads % kv_heads == 0.
 /// logsumexp: [heads, rows] kept for backward (may be NULL). scale multiplies q·k.
-void qp_attention(float *out, float *logsumexp, const float *q, const float *k, const float *v, const qp_segment *segments,
-                  size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, void *scratch);
+void qp_attention(float *out, float *logsumexp, const float *q, const float *k, const float *v, size_t head_rows,
+                  const qp_segment *segments, size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head,
+                  float scale, void *scratch);
 size_t qp_attention_scratch_bytes(size_t heads, size_t kv_heads, size_t head);
 /// dq, dk, dv are overwritten for all rows of the segments. `rows` is the row count of q (stride of logsumexp).
 void qp_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *out, const float *logsumexp,

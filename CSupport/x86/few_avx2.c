@@ -10,8 +10,6 @@
 #include "x86/q4_bytes.h"
 #include "x86/spread_avx2.h"
 
-enum { NARROW = 128 };  // most columns of dense rows that are summed up together
-
 int qp_few_takes_avx2(const qp_matrix *w, size_t n, int transposed) {
   if (qp_aligned_q4(w)) return n <= QP_FEW_MAX;
   return !transposed && w->storage != QP_Q4 && n <= 4;
@@ -146,30 +144,37 @@ static inline __m256 totals(const __m256 v[8]) {
   return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
 }
 
-// Rows so short that summing up each by itself would be most of the work: eight at a time, of which `rows` count.
-static void narrow_rows(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n, int accumulate) {
-  const float *values = (const float *)w->values + row * w->columns;
-  for (size_t t = 0; t < n; t++) {
+// Eight rows at a time, of which `rows` count: summing up each by itself would be most of the work.
+static void eight_rows(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
+                       int accumulate) {
+  size_t whole = columns / 8 * 8;
+  for (size_t t = 0; t < n; t++, x += columns, y += ldy) {
     __m256 sum[8];
     for (int r = 0; r < 8; r++) sum[r] = _mm256_setzero_ps();
-    for (size_t k = 0; k < w->columns; k += 8) {
-      __m256 v = _mm256_loadu_ps(x + t * w->columns + k);
+    for (size_t k = 0; k < whole; k += 8) {
+      __m256 v = _mm256_loadu_ps(x + k);
 #pragma clang loop unroll(full)
-      for (size_t r = 0; r < 8; r++)
-        sum[r] = _mm256_fmadd_ps(_mm256_loadu_ps(values + (r < rows ? r : 0) * w->columns + k), v, sum[r]);
+      for (size_t r = 0; r < 8; r++) sum[r] = _mm256_fmadd_ps(_mm256_loadu_ps(w + (r < rows ? r : 0) * step + k), v, sum[r]);
     }
-    float total[8], *out = y + t * ldy + row;
+    float total[8];
     _mm256_storeu_ps(total, totals(sum));
-    for (size_t r = 0; r < rows; r++) out[r] = accumulate ? out[r] + total[r] : total[r];
+    for (size_t r = 0; r < rows; r++) {
+      for (size_t k = whole; k < columns; k++) total[r] += w[r * step + k] * x[k];
+      y[r] = accumulate ? y[r] + total[r] : total[r];
+    }
+  }
+}
+
+void qp_narrow_rows_avx2(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
+                         int accumulate) {
+  for (size_t r = 0; r < rows; r += 8) {
+    qp_ask_for_rows(w + r * step, step, 8, columns);
+    eight_rows(y + r, ldy, x, w + r * step, step, rows - r < 8 ? rows - r : 8, columns, n, accumulate);
   }
 }
 
 void qp_few_rows_avx2(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
                       int accumulate) {
-  if (w->storage == QP_F32 && w->columns <= NARROW && w->columns % 8 == 0) {
-    for (size_t r = 0; r < rows; r += 8) narrow_rows(y, ldy, x, w, row + r, rows - r < 8 ? rows - r : 8, n, accumulate);
-    return;
-  }
   switch (w->storage) {
     case QP_F32: dense(y, ldy, x, w, QP_F32, row, row + rows, n, accumulate); return;
     case QP_F16: dense(y, ldy, x, w, QP_F16, row, row + rows, n, accumulate); return;

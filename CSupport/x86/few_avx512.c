@@ -10,8 +10,6 @@
 #include "x86/q4_bytes.h"
 #include "x86/spread_avx512.h"
 
-enum { NARROW = 128 };  // most columns of dense rows that are summed up together
-
 static inline __mmask16 mask_of(size_t count) { return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1); }
 
 int qp_few_takes_avx512(const qp_matrix *w, size_t n, int transposed) {
@@ -174,33 +172,36 @@ static inline __m512 totals(__m512 v[16]) {
   return _mm512_add_ps(_mm512_shuffle_f32x4(v[0], v[1], 0x88), _mm512_shuffle_f32x4(v[0], v[1], 0xdd));
 }
 
-// Rows so short that summing up each by itself would be most of the work: sixteen at a time, of which `rows` count.
-static void narrow_rows(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n, int accumulate) {
-  const float *values = (const float *)w->values + row * w->columns;
+// Sixteen rows at a time, of which `rows` count: summing up each by itself would be most of the work.
+static void sixteen_rows(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
+                         int accumulate) {
   __mmask16 mask = mask_of(rows);
-  for (size_t t = 0; t < n; t++) {
+  for (size_t t = 0; t < n; t++, x += columns, y += ldy) {
     __m512 sum[16];
     for (int r = 0; r < 16; r++) sum[r] = _mm512_setzero_ps();
-    for (size_t k = 0; k < w->columns; k += 16) {
-      __mmask16 inside = mask_of(w->columns - k);
-      __m512 v = _mm512_maskz_loadu_ps(inside, x + t * w->columns + k);
+    for (size_t k = 0; k < columns; k += 16) {
+      __mmask16 inside = mask_of(columns - k);
+      __m512 v = _mm512_maskz_loadu_ps(inside, x + k);
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < 16; r++)
-        sum[r] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(inside, values + (r < rows ? r : 0) * w->columns + k), v, sum[r]);
+        sum[r] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(inside, w + (r < rows ? r : 0) * step + k), v, sum[r]);
     }
-    float *out = y + t * ldy + row;
     __m512 total = totals(sum);
-    if (accumulate) total = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, out), total);
-    _mm512_mask_storeu_ps(out, mask, total);
+    if (accumulate) total = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y), total);
+    _mm512_mask_storeu_ps(y, mask, total);
+  }
+}
+
+void qp_narrow_rows_avx512(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
+                           int accumulate) {
+  for (size_t r = 0; r < rows; r += 16) {
+    qp_ask_for_rows(w + r * step, step, 16, columns);
+    sixteen_rows(y + r, ldy, x, w + r * step, step, rows - r < 16 ? rows - r : 16, columns, n, accumulate);
   }
 }
 
 void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
                         int accumulate) {
-  if (w->storage == QP_F32 && w->columns <= NARROW) {
-    for (size_t r = 0; r < rows; r += 16) narrow_rows(y, ldy, x, w, row + r, rows - r < 16 ? rows - r : 16, n, accumulate);
-    return;
-  }
   switch (w->storage) {
     case QP_F32: dense(y, ldy, x, w, QP_F32, row, row + rows, n, accumulate); return;
     case QP_F16: dense(y, ldy, x, w, QP_F16, row, row + rows, n, accumulate); return;

@@ -70,7 +70,7 @@ void qp_gemm_thin_avx2(float *c, size_t ldc, const float *a, size_t row_step, si
   if (n <= 8) {
     THIN(12, 1) THIN(8, 1) THIN(4, 1) THIN(1, 1)
   }
-  THIN(6, 2) THIN(4, 2) THIN(2, 2) THIN(1, 2)
+  THIN(6, 2) THIN(4, 2) THIN(3, 2) THIN(2, 2) THIN(1, 2)
 }
 
 static inline __m256i mask_of(size_t count) {

@@ -63,7 +63,7 @@ void qp_gemm_thin_avx512(float *c, size_t ldc, const float *a, size_t row_step, 
                          size_t kc, size_t m, size_t n, int accumulate) {
   // Rows that lie some pages apart share a few lines of the nearest cache, which keeps eight of them at least.
   if (k_step > 1 || row_step % 512) { THIN(24) THIN(16) }
-  THIN(8) THIN(4) THIN(1)
+  THIN(8) THIN(4) THIN(3) THIN(2) THIN(1)
 }
 
 void qp_pack_transposed_avx512(float *dst, const float *src, size_t ld, size_t valid, size_t kc) {

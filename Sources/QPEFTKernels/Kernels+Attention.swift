@@ -38,10 +38,11 @@ package struct AttentionShape: Hashable, Sendable {
 }
 
 extension Kernels {
-  /// Causal attention: `out`, `q` `[rows, heads, head]`; `k`, `v` `[key rows, keyValueHeads, head]`; `logsumexp` `[heads, rows]`.
+  /// Causal attention: `out`, `q` `[rows, heads, head]`; `k`, `v` `[key rows, keyValueHeads, head]`, or `[keyValueHeads, key rows, head]`
+  /// where they are `byHead`; `logsumexp` `[heads, rows]`.
   package static func attention(
-    _ out: Output, logsumexp: Output?, q: Input, k: Input, v: Input, segments: [AttentionSegment],
-    shape: AttentionShape, scratch: Scratch = nil
+    _ out: Output, logsumexp: Output?, q: Input, k: Input, v: Input, byHead: Bool = false,
+    segments: [AttentionSegment], shape: AttentionShape, scratch: Scratch = nil
   ) {
     let rows = checkAttention(q: q, k: k, v: v, segments: segments, shape: shape)
     check("attention out", out.count, q.count)
@@ -49,9 +50,9 @@ extension Kernels {
     withScratch(scratch, scratchBytes(shape)) { scratch in
       cSegments(segments).withUnsafeBufferPointer {
         qp_attention(
-          out.baseAddress, logsumexp?.baseAddress, q.baseAddress, k.baseAddress, v.baseAddress, $0.baseAddress,
-          $0.count, rows,
-          shape.heads, shape.keyValueHeads, shape.head, shape.scale, scratch)
+          out.baseAddress, logsumexp?.baseAddress, q.baseAddress, k.baseAddress, v.baseAddress,
+          byHead ? k.count / (shape.keyValueHeads * shape.head) : 0, $0.baseAddress, $0.count, rows, shape.heads,
+          shape.keyValueHeads, shape.head, shape.scale, scratch)
       }
     }
   }

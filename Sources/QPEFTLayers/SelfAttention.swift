@@ -31,6 +31,6 @@ public struct SelfAttention {
       heads: heads, keyValueHeads: keyValueHeads, head: head, segments: pass.segments)
     guard let cache = pass.cache else { return output(q.attention(keys: k, values: v, layout)) }
     let (keys, values) = cache.append(layer: layer, keys: k.value, values: v.value)
-    return output(Variable(layout.attend(q: q.value, k: keys, v: values), on: x.tape))
+    return output(Variable(layout.attend(q: q.value, cachedKeys: keys, values: values), on: x.tape))
   }
 }

@@ -4,8 +4,8 @@ public import QPEFTTensor
 
 /// Sizes of a decoder-only language model.
 public struct ModelShape: Hashable, Sendable {
-  /// Tokens of the vocabulary, features of a row, blocks, and features of a row of keys (or values).
-  public let vocabularySize, hiddenSize, blockCount, keyValueWidth: Int
+  /// Tokens of the vocabulary, features of a row, blocks, heads of keys (and values), and features of a head.
+  public let vocabularySize, hiddenSize, blockCount, keyValueHeads, head: Int
   /// Longest context the model was trained on, in tokens.
   public let maximumPositions: Int
 }
@@ -73,6 +73,6 @@ extension LanguageModel {
 
   /// An empty key/value cache for up to `capacity` tokens.
   public func makeCache(capacity: Int) -> KeyValueCache {
-    KeyValueCache(layers: shape.blockCount, capacity: capacity, width: shape.keyValueWidth)
+    KeyValueCache(layers: shape.blockCount, capacity: capacity, heads: shape.keyValueHeads, head: shape.head)
   }
 }

@@ -201,9 +201,19 @@ static void attention(const attention_case *a) {
   add_output(&o, room(size * sizeof(float)), size * sizeof(float));
   add_output(&o, room(a->heads * a->rows * sizeof(float)), a->heads * a->rows * sizeof(float));
   void *scratch = scratch_of(qp_attention_scratch_bytes(a->heads, a->kv_heads, head));
-  WITH_THREADS(o, qp_attention(o.now[0], o.now[1], q, k, v, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads,
+  WITH_THREADS(o, qp_attention(o.now[0], o.now[1], q, k, v, 0, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads,
                                head, a->scale, scratch));
+  // Head after head, as a cache keeps them: the same.
+  float *k_by_head = room_floats(kv), *v_by_head = room_floats(kv), *same_out = room_floats(size);
+  for (size_t i = 0; i < kv; i++) {
+    size_t place = (i / head % a->kv_heads * a->rows + i / head / a->kv_heads) * head + i % head;
+    k_by_head[place] = k[i], v_by_head[place] = v[i];
+  }
+  memcpy(same_out, o.start[0], size * sizeof(float));
+  qp_attention(same_out, NULL, q, k_by_head, v_by_head, a->rows, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads, head,
+               a->scale, scratch);
   free(scratch);
+  same("keys head after head", same_out, o.now[0], size * sizeof(float));
   within("out", o.now[0], out, bound, size);
 
   // |dp - delta| <= 2 head; ds carries p's error, and that of dp and delta; dq sums over keys with p's sum 1, dk and dv over

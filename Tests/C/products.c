@@ -134,7 +134,30 @@ void test_products(const qp_kernel_set *set) {
   weight_panels(set);
 }
 
+// Rows of W lie apart, and the last one ends with its array.
+static void narrow(const qp_kernel_set *set) {
+  static const size_t counts[] = {1, 3, 16, 21, 96}, widths[] = {1, 5, 8, 16, 27, 64, 144};
+  for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
+      for (size_t n = 1; n <= QP_FEW_MAX; n++) {
+        size_t rows = counts[c], columns = widths[w], accumulate = n % 3 == 0;
+        tile_case t = {n, rows, columns, rows + 3, columns, 1, columns + n % 2 * 5, (int)accumulate, NULL, NULL, NULL};
+        at("narrow_rows %zu x %zu, %zu tokens, accumulate %zu", rows, columns, n, accumulate);
+        t.a = random_floats(n * columns, 1), t.c = random_floats((n - 1) * t.ldc + rows, 1);
+        float *weights = random_floats((rows - 1) * t.b_step + columns, 1);
+        // What expect_product takes is W transposed.
+        size_t step = t.b_step;
+        t.b = room_floats(columns * rows), t.b_step = rows;
+        for (size_t i = 0; i < columns * rows; i++) t.b[i] = weights[i % rows * step + i / rows];
+        const float *before = copy_of(t.c, ((n - 1) * t.ldc + rows) * sizeof(float));
+        set->narrow_rows(t.c, t.ldc, t.a, weights, step, rows, columns, n, t.accumulate);
+        expect_product(&t, before);
+        clear();
+      }
+}
+
 void test_few(const qp_kernel_set *set) {
+  if (set->narrow_rows) narrow(set);
   if (!set->few_takes) return;  // such a set packs always
   for (int storage = 0; storage < STORAGES; storage++)
     for (size_t s = 0; s < SHAPES; s++)

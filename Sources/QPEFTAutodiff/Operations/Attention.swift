@@ -78,10 +78,10 @@ struct CausalAttention: Operation {
 }
 
 extension AttentionLayout {
-  /// Attention without a tape: `q` against keys and values that may be longer than it (a cache).
-  public func attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor {
+  /// Attention without a tape: `q` against the keys and values of a cache, `[keyValueHeads, rows, head]`.
+  public func attend(q: Tensor, cachedKeys k: Tensor, values v: Tensor) -> Tensor {
     var out = Tensor(uninitialized: q.shape)
-    attend(&out, q: q, k: k, v: v) { attend in attend(nil) }
+    attend(&out, q: q, k: k, v: v, byHead: true) { attend in attend(nil) }
     return out
   }
 
@@ -97,7 +97,7 @@ extension AttentionLayout {
 
   /// `lend` says where the sums for backward go.
   fileprivate func attend(
-    _ out: inout Tensor, q: Tensor, k: Tensor, v: Tensor,
+    _ out: inout Tensor, q: Tensor, k: Tensor, v: Tensor, byHead: Bool = false,
     lend: ((_ logsumexp: UnsafeMutableBufferPointer<Float>?) -> Void) -> Void
   ) {
     count(isBackward: false)
@@ -108,7 +108,8 @@ extension AttentionLayout {
             k.withElements { k in
               v.withElements {
                 Kernels.attention(
-                  out, logsumexp: logsumexp, q: q, k: k, v: $0, segments: segments, shape: shape, scratch: scratch)
+                  out, logsumexp: logsumexp, q: q, k: k, v: $0, byHead: byHead, segments: segments, shape: shape,
+                  scratch: scratch)
               }
             }
           }

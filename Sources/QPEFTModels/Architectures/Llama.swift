@@ -39,7 +39,7 @@ public struct Llama: LanguageModel {
   public var shape: ModelShape {
     ModelShape(
       vocabularySize: configuration.vocabularySize, hiddenSize: configuration.hiddenSize,
-      blockCount: configuration.blockCount, keyValueWidth: configuration.keyValueHeads * configuration.head,
+      blockCount: configuration.blockCount, keyValueHeads: configuration.keyValueHeads, head: configuration.head,
       maximumPositions: configuration.maximumPositions)
   }
 
