@@ -58,7 +58,7 @@ struct ProductBenchmark {
       line += String(format: " %10.1f %7.2f %7.1f %7.2f %6.2f", rate, rate / peak, sgemm, sgemm / peak, best[1] / ours)
       if n > 8 { line += String(format: " %7.1f %6.2f", work / best[2] / 1e9, best[2] / ours) }
       if n == 1 {
-        line += String(format: " %7.1f", Double(weight.rows * weight.columns) * (0.5 + 4.0 / 64) / ours / 1e9)
+        line += String(format: " %7.1f", Double(weight.rows * weight.columns) * (0.5 + 1.0 / 64) / ours / 1e9)
       }
       print(line)
     }

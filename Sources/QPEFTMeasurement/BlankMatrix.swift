@@ -16,12 +16,10 @@ final class BlankMatrix: Sendable {
     if let kind = ["nf4": FourBitKind.nf4, "fp4": .fp4][storage] {
       let block = 64
       let codes = blank((count + 1) / 2)
-      let (levels, absmax) = (Numbers(16), Numbers(MatrixView.blocks(count, block)))
+      let (levels, scales) = (Numbers(16), DoubleScales(blocks: Numbers(MatrixView.blocks(count, block))))
       _ = levels.buffer.update(fromContentsOf: Kernels.levels(kind))
-      view = MatrixView(
-        codes: .init(codes.bytes), levels: levels.input, absmax: absmax.input, block: block, rows: rows,
-        columns: columns)
-      owners = [codes, levels, absmax]
+      view = scales.view(codes: .init(codes.bytes), levels: levels.input, block: block, rows: rows, columns: columns)
+      owners = [codes, levels, scales]
     } else if let format = BlockFormat.allCases.first(where: { "\($0)" == storage }), columns % format.count == 0 {
       let blocks = blank(count / format.count * format.byteCount)
       view = MatrixView(blocks: .init(blocks.bytes), format: format, rows: rows, columns: columns)

@@ -1,6 +1,7 @@
 package import QPEFTKernels
 
-/// A frozen matrix in the storage of a kernel, and the same numbers as floats for the yardstick.
+/// A frozen matrix in the storage of a kernel, and the same numbers as floats for the yardstick. NF4 has double-quantized scales, as the
+/// models that `qpeft quantize` writes.
 package final class MeasuredWeights: Sendable {
   package let view: MatrixView
   package let dense: Numbers
@@ -26,10 +27,9 @@ package final class MeasuredWeights: Sendable {
       Kernels.quantize4Bit(
         codes: bytes, absmax: absmax.buffer, values: UnsafeRawBufferPointer(dense.buffer), storage: .f32,
         count: dense.count, block: block, kind: .nf4)
-      view = MatrixView(
-        codes: .init(codes.bytes), levels: levels.input, absmax: absmax.input, block: block, rows: rows,
-        columns: columns)
-      owners = [codes, absmax, levels]
+      let scales = DoubleScales(blocks: absmax)
+      view = scales.view(codes: .init(codes.bytes), levels: levels.input, block: block, rows: rows, columns: columns)
+      owners = [codes, levels, scales]
     }
     Kernels.decode(dense.buffer, view, first: 0)
   }
