@@ -1,5 +1,5 @@
 /// AVX-512: products with few tokens. Weights are decoded into registers and used at once; nothing is packed. A table of
-/// levels is scaled once for every 32 codes, so a lookup gives the weight itself.
+/// levels is scaled once for every block, so a lookup gives the weight itself.
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <string.h>

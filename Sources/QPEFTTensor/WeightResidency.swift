@@ -10,7 +10,8 @@ public enum WeightResidencyError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .tooSmall(let limit, let needed):
-      "\(limit) bytes of resident weights do not hold two neighbouring parts of the model, \(needed) bytes"
+      "\(ByteWords.exact(limit)) of resident weights do not hold two neighbouring parts of the model, "
+        + ByteWords.exact(needed)
     }
   }
 

@@ -80,13 +80,15 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .snapshot(let path, let problem): return "\(path): \(problem)"
     case .optimizerState(let problem): return "the saved state of the optimizer does not fit: \(problem)"
     case .doesNotFit(let needed, let budget, _):
-      return "the run needs \(needed) bytes of memory at least, the budget is \(budget)"
+      return "the run needs \(ByteWords.exact(needed)) of memory at least, the budget is \(ByteWords.exact(budget))"
     case .memoryRefused(.system(let asked), 0, _):
-      return "the system has no memory for the \(asked) bytes that are asked for before the first step"
+      return "the system has no memory for the \(ByteWords.exact(asked)) that are asked for before the first step"
     case .memoryRefused(.limit(let asked, let held, let limit), let step, _):
-      return "step \(step) asks for \(asked) bytes above the \(held) that its tensors have; the budget allows \(limit)"
+      return
+        "step \(step) asks for \(ByteWords.exact(asked)) above the \(ByteWords.exact(held)) that its tensors have; the budget allows "
+        + ByteWords.exact(limit)
     case .memoryRefused(.system(let asked), let step, _):
-      return "the system has no memory for the \(asked) bytes that step \(step) asks for"
+      return "the system has no memory for the \(ByteWords.exact(asked)) that step \(step) asks for"
     case .activations(let error): return "\(error)"
     case .nothingToCache: return "there is nothing to remember: the first block of the model is trained"
     case .activationCache(let error): return "the cache of activations: \(error)"

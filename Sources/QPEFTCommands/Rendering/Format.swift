@@ -1,17 +1,11 @@
 internal import Foundation
 internal import QPEFT
+internal import QPEFTTensor
 
 /// Numbers in words for people.
 enum Format {
   /// For example `272.3 MB` (powers of 1000).
-  static func bytes(_ count: Int) -> String {
-    var (value, units) = (Double(count), ["B", "kB", "MB", "GB", "TB"][...])
-    while value >= 999.95, units.count > 1 {
-      value /= 1000
-      units.removeFirst()
-    }
-    return units.startIndex == 0 ? "\(count) B" : "\(fixed(value, 1)) \(units.first ?? "B")"
-  }
+  static func bytes(_ count: Int) -> String { ByteWords.short(count) }
 
   /// For example `4,884,480`.
   static func count(_ value: Int) -> String {

@@ -1,4 +1,5 @@
 public import Foundation
+internal import QPEFTTensor
 
 /// A file or directory that cannot be written or read.
 public enum FileError: Error, Equatable, CustomStringConvertible {
@@ -22,7 +23,7 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .diskFull(let path): "\(path): the disk is full"
     case .notEnoughSpace(let path, let needed, let available):
-      "\(path): needs \(needed) bytes, the disk has \(available) free"
+      "\(path): needs \(ByteWords.exact(needed)), the disk has \(ByteWords.exact(available)) free"
     case .system(let action, let path, let reason): "cannot \(action) \(path): \(reason)"
     case .outputNotEmpty(let path): "\(path) exists and is not empty"
     case .outputInUse(let path): "\(path) is a mounted or the current directory, or a link that leads nowhere"
