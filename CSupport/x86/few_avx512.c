@@ -33,9 +33,9 @@ typedef struct {
   const uint8_t *codes;
   unsigned shift;
   __m512 nested[4], offset;
-} of_rows;
+} row_scales;
 
-__attribute__((always_inline)) static inline size_t begin_runs(of_rows *o, const qp_scales *s, size_t row, const size_t rows,
+__attribute__((always_inline)) static inline size_t begin_runs(row_scales *o, const qp_scales *s, size_t row, const size_t rows,
                                                                const size_t run, size_t runs, size_t b) {
   const qp_matrix *w = s->w;
   float nested[4] = {0};
@@ -47,7 +47,7 @@ __attribute__((always_inline)) static inline size_t begin_runs(of_rows *o, const
 }
 
 // The scale of a run of row r, in all lanes; each step is rounded, as where weights are decoded.
-__attribute__((always_inline)) static inline __m512 scale_of(const of_rows *o, size_t r, size_t run) {
+__attribute__((always_inline)) static inline __m512 scale_of(const row_scales *o, size_t r, size_t run) {
   size_t block = run >> o->shift;
   if (o->absmax) return qp_spread_avx512(o->absmax + block);
   return _mm512_add_ps(_mm512_mul_ps(qp_spread_avx512(o->map + o->codes[block]), o->nested[r]), o->offset);
@@ -60,7 +60,7 @@ __attribute__((always_inline)) static inline void q4_rows(float *y, size_t ldy, 
   const qp_matrix *w = s->w;
   size_t columns = w->columns, half = columns / 2, runs = columns / run;
   const uint8_t *codes = (const uint8_t *)w->values + row * half, *ask = codes + qp_rows_ahead(w, rows) * half;
-  of_rows o = {0};
+  row_scales o = {0};
   __m512 levels = _mm512_loadu_ps(w->levels), sum[4][4];
   for (size_t r = 0; r < rows; r++)
     for (size_t t = 0; t < n; t++) sum[r][t] = _mm512_setzero_ps();
@@ -230,7 +230,7 @@ __attribute__((always_inline)) static inline void q4_columns(float *sums, const 
   const qp_matrix *w = s->w;
   size_t half = w->columns / 2, runs = w->columns / run, last = (column + columns) / run;
   const uint8_t *codes = (const uint8_t *)w->values + first * half;
-  of_rows o = {0};
+  row_scales o = {0};
   __m512 levels = _mm512_loadu_ps(w->levels);
   for (size_t b = column / run; b < last;) {
     size_t end = begin_runs(&o, s, first, rows, run, runs, b);

@@ -47,7 +47,9 @@ __attribute__((always_inline)) static inline void some_rows(float *y, const int1
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < rows; r++) {
         size_t block = ((row + r) * runs + b) >> shift;
-        __m512 scale = is_nested ? _mm512_fmadd_ps(qp_spread_avx512(map + scale_codes[block]), nested[r], offset) : qp_spread_avx512(absmax + block);
+        // Not rounded in between, as where weights are decoded: x is rounded a hundred times more.
+        __m512 scale = is_nested ? _mm512_fmadd_ps(qp_spread_avx512(map + scale_codes[block]), nested[r], offset)
+                                 : qp_spread_avx512(absmax + block);
         // vpermw looks at five bits of an index: the fifth is the neighbour's, and both halves of the table are the same.
         __m512i low = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(codes + r * half)));
         __m512i a = _mm512_madd_epi16(_mm512_permutexvar_epi16(_mm512_srli_epi16(low, 4), table), even);
