@@ -7,8 +7,9 @@
 #include "leaves/q4_scales.h"
 
 // Even columns of every 32, then odd ones: the order in which high and low nibbles come.
-void qp_fixed_arrange_neon(int16_t *dst, const int16_t *x, size_t count) {
-  for (size_t k = 0; k < count; k += 32)
+void qp_fixed_arrange_neon(int16_t *dst, const int16_t *x, size_t run) {
+  dst += run * QP_FIXED;
+  for (size_t k = 0; k < QP_FIXED; k += 32)
     for (size_t i = 0; i < 16; i++) dst[k + i] = x[k + 2 * i], dst[k + 16 + i] = x[k + 2 * i + 1];
 }
 

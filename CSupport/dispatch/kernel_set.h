@@ -68,8 +68,8 @@ typedef struct qp_kernel_set {
                       int accumulate);
 
   // ---- one token in fixed point (drivers/fixed.c), or NULL; columns a multiple of QP_FIXED, block at least that
-  /// x in the order in which codes unpack; `count` a multiple of QP_FIXED.
-  void (*fixed_arrange)(int16_t *dst, const int16_t *x, size_t count);
+  /// The QP_FIXED numbers of one run of x, in the order in which codes unpack. dst: those of all runs, of an even number of them.
+  void (*fixed_arrange)(int16_t *dst, const int16_t *x, size_t run);
   /// y[row ..< row + rows] = sum over blocks of scale(W) * x_scales[block] * Σ levels[code] * x.
   void (*fixed_rows)(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
                      size_t row, size_t rows);

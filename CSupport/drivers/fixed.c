@@ -74,7 +74,7 @@ void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, con
     int16_t numbers[QP_FIXED];
     const float *at = x + b * QP_FIXED;
     scales[b] = fixed(numbers, at, QP_FIXED, set->max_abs(at, QP_FIXED)) * level_scale;
-    set->fixed_arrange(arranged + b * QP_FIXED, numbers, QP_FIXED);
+    set->fixed_arrange(arranged, numbers, b);
   }
   if (set->narrow_rows) job.term = term;
   job.part = qp_rows_of_stream(w->rows, w->columns / 2, qp_thread_count());

@@ -27,7 +27,7 @@
 
 /// One token in fixed point, for sets that have it.
 #define QP_DECLARE_FIXED_LEAVES(set)                                                                                       \
-  void qp_fixed_arrange_##set(int16_t *dst, const int16_t *x, size_t count);                                               \
+  void qp_fixed_arrange_##set(int16_t *dst, const int16_t *x, size_t run);                                                 \
   void qp_fixed_rows_##set(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16], \
                            size_t row, size_t rows);
 

@@ -3,7 +3,9 @@
 
 #include "reference/leaves.h"
 
-void qp_ref_fixed_arrange(int16_t *dst, const int16_t *x, size_t count) { memcpy(dst, x, count * sizeof *x); }
+void qp_ref_fixed_arrange(int16_t *dst, const int16_t *x, size_t run) {
+  memcpy(dst + run * QP_FIXED, x, QP_FIXED * sizeof *x);
+}
 
 void qp_ref_fixed_rows(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
                        size_t row, size_t rows) {

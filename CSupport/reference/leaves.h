@@ -44,7 +44,7 @@ void qp_ref_adamw(float *p, float *m, float *v, const float *gradient, const flo
 void qp_ref_lion(float *p, float *m, const float *gradient, const float *constants, size_t count);
 void qp_ref_sgd(float *p, float *m, const float *gradient, const float *constants, size_t count);
 void qp_ref_adafactor(float *u, float *v, const float *gradient, const float *constants, size_t count);
-void qp_ref_fixed_arrange(int16_t *dst, const int16_t *x, size_t count);
+void qp_ref_fixed_arrange(int16_t *dst, const int16_t *x, size_t run);
 void qp_ref_fixed_rows(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
                           size_t row, size_t rows);
 

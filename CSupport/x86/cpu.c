@@ -10,4 +10,6 @@ int qp_has_avx512(void) {
   return qp_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
+
+int qp_has_vnni(void) { return qp_has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 #endif

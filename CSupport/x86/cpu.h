@@ -3,5 +3,6 @@
 
 int qp_has_avx2(void);
 int qp_has_avx512(void);
+int qp_has_vnni(void);
 
 #endif

@@ -11,10 +11,9 @@
 #include "x86/spread_avx2.h"
 
 // The order in which two byte planes interleave: of every 64 columns even ones 0-15 and 32-47, 16-31 and 48-63, then odd ones.
-void qp_fixed_arrange_avx2(int16_t *dst, const int16_t *x, size_t count) {
-  for (size_t k = 0; k < count; k += QP_FIXED)
-    for (size_t i = 0; i < QP_FIXED; i++)
-      dst[k + i] = x[k + (i % 8 + i / 16 % 2 * 8 + i / 8 % 2 * 16) * 2 + i / 32];
+void qp_fixed_arrange_avx2(int16_t *dst, const int16_t *x, size_t run) {
+  dst += run * QP_FIXED;
+  for (size_t i = 0; i < QP_FIXED; i++) dst[i] = x[(i % 8 + i / 16 % 2 * 8 + i / 8 % 2 * 16) * 2 + i / 32];
 }
 
 __attribute__((always_inline)) static inline __m256i products(__m256i nibbles, __m256i low, __m256i high, const int16_t *x) {

@@ -1,21 +1,25 @@
-/// AVX-512: one token in fixed point (drivers/fixed.c). One vpermw looks up 32 levels of 16 bits, one vpmaddwd multiplies and adds
-/// pairs; four rows share the loads of x.
+/// AVX-512: one token in fixed point (drivers/fixed.c). 128 columns of a row are one load of codes, each lane of 16 bits with four of
+/// them, and one vpermw looks up 32 levels; the two runs lie in the halves of a vector, and so do their scales. Four rows share the
+/// loads of x.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include "x86/cpu.h"
 #include "x86/leaves_avx512.h"
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
 #include "x86/q4_bytes.h"
 #include "x86/spread_avx512.h"
 
-// Even columns of every 64, then odd ones: the order in which high and low nibbles come.
-void qp_fixed_arrange_avx512(int16_t *dst, const int16_t *x, size_t count) {
-  for (size_t k = 0; k < count; k += QP_FIXED)
-    for (size_t i = 0; i < 32; i++) dst[k + i] = x[k + 2 * i], dst[k + 32 + i] = x[k + 2 * i + 1];
+enum { QP_PAIR = 2 * QP_FIXED };  // columns of a step
+
+// Of every 128 columns those with the same place in a lane beside each other, the first code of a lane first.
+void qp_fixed_arrange_avx512(int16_t *dst, const int16_t *x, size_t run) {
+  dst += run / 2 * QP_PAIR + run % 2 * 16;
+  for (size_t i = 0; i < QP_FIXED; i++) dst[i % 4 * 32 + i / 4] = x[i];
 }
 
-// The sums of four vectors. A row is summed up in the same order whether it comes alone or with three others.
+// The sums of four vectors.
 static inline __m128 totals(const __m512 v[4]) {
   __m512 a = _mm512_add_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
   __m512 b = _mm512_add_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
@@ -24,62 +28,154 @@ static inline __m128 totals(const __m512 v[4]) {
   return _mm_add_ps(_mm256_castps256_ps128(d), _mm256_extractf128_ps(d, 1));
 }
 
-// `rows`, `shift` where it is 0, and `is_nested` are constants of each call.
-__attribute__((always_inline)) static inline void some_rows(float *y, const int16_t *x, const float *x_scales,
-                                                            const qp_scales *s, __m512i table, size_t row, const size_t rows,
-                                                            const unsigned shift, const int is_nested) {
-  const qp_matrix *w = s->w;
-  size_t half = w->columns / 2, runs = w->columns / QP_FIXED;
-  const uint8_t *codes = (const uint8_t *)w->values + row * half, *ask = codes + qp_rows_ahead(w, rows) * half;
-  const uint8_t *scale_codes = w->absmax_codes;
-  const float *absmax = w->absmax, *map = w->nested_map;
-  __m512 sum[4], nested[4], offset = _mm512_set1_ps(w->nested_offset);
-  for (size_t r = 0; r < 4; r++) sum[r] = _mm512_setzero_ps();
-  for (size_t b = 0; b < runs;) {
-    float of_rows[4];
-    size_t end = is_nested ? qp_nested_scales(of_rows, s, shift, row, rows, runs, b) : runs;
-    for (size_t r = 0; r < rows && is_nested; r++) nested[r] = _mm512_set1_ps(of_rows[r]);
-    for (; b < end; b++, x += QP_FIXED, codes += QP_FIXED / 2) {
-      // Rows to come lie one behind the other, in other pages: as many lines of them as a step takes.
-      for (size_t i = 0; i < rows; i += 2, ask += 64) qp_ask(ask, 0);
-      __m512i even = _mm512_loadu_si512(x), odd = _mm512_loadu_si512(x + 32);
-      __m512 x_scale = qp_spread_avx512(x_scales + b);
+// The number at `low` in the lower half, that at `high` in the upper one.
+static inline __m512 spread_pair(const float *low, const float *high) {
+  __m512 v = qp_spread_avx512(low);
+  __asm__("vbroadcastss %1, %0%{%2%}" : "+v"(v) : "m"(*high), "Yk"((__mmask16)0xff00));
+  return v;
+}
+
+// sum + a · b in pairs of numbers. The compiler takes its own intrinsic for one instruction apart into two, which cost more.
+__attribute__((always_inline)) static inline __m512i add_products(__m512i sum, __m512i a, __m512i b, const int has_vnni) {
+  if (!has_vnni) return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+}
+
+typedef struct {
+  const qp_scales *s;
+  const int16_t *x;
+  const float *x_scales;
+  __m512i table;
+  unsigned shift;  // two to it runs share a scale of W
+  size_t ahead;    // rows between one and that which is asked for
+} fixed_product;
+
+// Σ level * x, exact, in each lane, of the four columns that a lane of `codes` holds. `has_vnni`, and below `rows`, `shift` where it is 0,
+// and `is_nested`, are constants of each call.
+__attribute__((always_inline)) static inline __m512 products(__m512i codes, const __m512i x[4], __m512i table, const int has_vnni) {
+  // vpermw looks at five bits of an index: the fifth is the neighbour's, and both halves of the table are the same.
+  __m512i sum = _mm512_madd_epi16(_mm512_permutexvar_epi16(codes, table), x[1]);
+  sum = add_products(sum, _mm512_permutexvar_epi16(_mm512_srli_epi16(codes, 4), table), x[0], has_vnni);
+  sum = add_products(sum, _mm512_permutexvar_epi16(_mm512_srli_epi16(codes, 8), table), x[3], has_vnni);
+  sum = add_products(sum, _mm512_permutexvar_epi16(_mm512_srli_epi16(codes, 12), table), x[2], has_vnni);
+  return _mm512_cvtepi32_ps(sum);
+}
+
+// The scales of two runs, counted from the first one of W.
+__attribute__((always_inline)) static inline __m512 scale_pair(const fixed_product *p, size_t low, size_t high, __m512 nested,
+                                                               const unsigned shift, const int is_nested) {
+  const qp_matrix *w = p->s->w;
+  low >>= shift, high >>= shift;
+  if (!is_nested) return spread_pair(w->absmax + low, w->absmax + high);
+  // Not rounded in between, as where weights are decoded: x is rounded a hundred times more.
+  __m512 level = spread_pair(w->nested_map + w->absmax_codes[low], w->nested_map + w->absmax_codes[high]);
+  return _mm512_fmadd_ps(level, nested, _mm512_set1_ps(w->nested_offset));
+}
+
+// Adds runs b and b + 1 of `rows` rows.
+__attribute__((always_inline)) static inline void add_pair(__m512 sum[4], const fixed_product *p, const __m512 nested[4], size_t row,
+                                                           size_t b, const size_t rows, const unsigned shift, const int is_nested,
+                                                           const int has_vnni) {
+  size_t half = p->s->w->columns / 2, runs = p->s->w->columns / QP_FIXED;
+  const uint8_t *codes = (const uint8_t *)p->s->w->values + row * half + b * (QP_FIXED / 2);
+  __m512i x[4];
+  for (size_t i = 0; i < 4; i++) x[i] = _mm512_loadu_si512(p->x + b * QP_FIXED + 32 * i);
+  __m512 x_scale = spread_pair(p->x_scales + b, p->x_scales + b + 1);
 #pragma clang loop unroll(full)
-      for (size_t r = 0; r < rows; r++) {
-        size_t block = ((row + r) * runs + b) >> shift;
-        // Not rounded in between, as where weights are decoded: x is rounded a hundred times more.
-        __m512 scale = is_nested ? _mm512_fmadd_ps(qp_spread_avx512(map + scale_codes[block]), nested[r], offset)
-                                 : qp_spread_avx512(absmax + block);
-        // vpermw looks at five bits of an index: the fifth is the neighbour's, and both halves of the table are the same.
-        __m512i low = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(codes + r * half)));
-        __m512i a = _mm512_madd_epi16(_mm512_permutexvar_epi16(_mm512_srli_epi16(low, 4), table), even);
-        __m512i c = _mm512_madd_epi16(_mm512_permutexvar_epi16(low, table), odd);
-        sum[r] = _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(a, c)), x_scale), scale, sum[r]);
-      }
+  for (size_t r = 0; r < rows; r++) {
+    size_t run = (row + r) * runs + b;
+    __m512 found = products(_mm512_loadu_si512(codes + r * half), x, p->table, has_vnni);
+    sum[r] = _mm512_fmadd_ps(_mm512_mul_ps(found, x_scale), scale_pair(p, run, run + 1, nested[r], shift, is_nested), sum[r]);
+  }
+}
+
+// Adds the last run of rows of an odd number of them: of two rows at a time, each in a half.
+__attribute__((always_inline)) static inline void add_last(__m512 sum[4], const fixed_product *p, const __m512 nested[4], size_t row,
+                                                           const size_t rows, const unsigned shift, const int is_nested,
+                                                           const int has_vnni) {
+  size_t half = p->s->w->columns / 2, runs = p->s->w->columns / QP_FIXED, b = runs - 1;
+  const uint8_t *codes = (const uint8_t *)p->s->w->values + row * half + b * (QP_FIXED / 2);
+  __m512i x[4];
+  for (size_t i = 0; i < 4; i++) x[i] = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(p->x + b * QP_FIXED + 32 * i)));
+  __m512 x_scale = qp_spread_avx512(p->x_scales + b);
+#pragma clang loop unroll(full)
+  for (size_t r = 0; r < rows; r += 2) {
+    size_t other = r + 1 < rows ? r + 1 : r;
+    __m512i first = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(codes + r * half)));
+    __m512i both = _mm512_inserti64x4(first, _mm256_loadu_si256((const __m256i *)(codes + other * half)), 1);
+    __m512 scales = _mm512_mask_blend_ps(0xff00, nested[r], nested[other]);
+    scales = scale_pair(p, (row + r) * runs + b, (row + other) * runs + b, scales, shift, is_nested);
+    __m512 found = _mm512_mul_ps(products(both, x, p->table, has_vnni), x_scale);
+    sum[r] = _mm512_mask3_fmadd_ps(found, scales, sum[r], 0x00ff);
+    if (other != r) sum[other] = _mm512_mask3_fmadd_ps(found, scales, sum[other], 0xff00);
+  }
+}
+
+__attribute__((always_inline)) static inline void some_rows(float *y, const fixed_product *p, size_t row, const size_t rows,
+                                                            const unsigned shift, const int is_nested, const int has_vnni) {
+  const qp_matrix *w = p->s->w;
+  size_t half = w->columns / 2, runs = w->columns / QP_FIXED;
+  const uint8_t *ask = (const uint8_t *)w->values + (row + p->ahead) * half;
+  __m512 sum[4], nested[4];
+  for (size_t r = 0; r < 4; r++) sum[r] = nested[r] = _mm512_setzero_ps();
+  for (size_t b = 0; b < runs;) {
+    float low[4], high[4];
+    size_t end = is_nested ? qp_nested_scales(low, p->s, shift, row, rows, runs, b) : runs;
+    for (size_t r = 0; r < rows && is_nested; r++) nested[r] = _mm512_set1_ps(low[r]);
+    if (end == b + 1 && end < runs) {  // the second run of a pair takes other scales of scales
+      end++;
+      qp_nested_scales(high, p->s, shift, row, rows, runs, b + 1);
+      for (size_t r = 0; r < rows; r++) nested[r] = spread_pair(low + r, high + r);
+    }
+    for (; b + 2 <= end; b += 2) {
+      // Rows to come lie one behind the other, in other pages: as many lines of them as a step takes.
+      for (size_t i = 0; i < rows; i++, ask += 64) qp_ask(ask, 0);
+      add_pair(sum, p, nested, row, b, rows, shift, is_nested, has_vnni);
+    }
+    if (b + 1 == runs && b < end) {
+      for (size_t i = 0; i < rows; i += 2, ask += 64) qp_ask(ask, 0);
+      add_last(sum, p, nested, row, rows, shift, is_nested, has_vnni);
+      b++;
     }
   }
   _mm_mask_storeu_ps(y + row, (__mmask8)((1 << rows) - 1), totals(sum));
 }
 
-__attribute__((always_inline)) static inline void all_rows(float *y, const int16_t *x, const float *x_scales, const qp_scales *s,
-                                                           __m512i table, size_t row, size_t end, const unsigned shift,
-                                                           const int is_nested) {
-  for (; row + 4 <= end; row += 4) some_rows(y, x, x_scales, s, table, row, 4, shift, is_nested);
-  for (; row < end; row++) some_rows(y, x, x_scales, s, table, row, 1, shift, is_nested);
+__attribute__((always_inline)) static inline void all_rows(float *y, const fixed_product *p, size_t row, size_t end,
+                                                           const unsigned shift, const int is_nested, const int has_vnni) {
+  for (; row + 4 <= end; row += 4) some_rows(y, p, row, 4, shift, is_nested, has_vnni);
+  for (; row < end; row++) some_rows(y, p, row, 1, shift, is_nested, has_vnni);
+}
+
+__attribute__((always_inline)) static inline void fixed_rows(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w,
+                                                             const int16_t levels[16], size_t row, size_t rows,
+                                                             const int has_vnni) {
+  qp_scales s = qp_scales_of(w);
+  __m512i table = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)levels));
+  fixed_product p = {&s, x, x_scales, table, s.block_shift - qp_shift(QP_FIXED), qp_rows_ahead(w, 4)};
+  qp_ask_first(w, row, p.ahead);
+  if (w->absmax)
+    all_rows(y, &p, row, row + rows, p.shift, 0, has_vnni);
+  else if (p.shift == 0)
+    all_rows(y, &p, row, row + rows, 0, 1, has_vnni);
+  else
+    all_rows(y, &p, row, row + rows, p.shift, 1, has_vnni);
+}
+
+void qp_fixed_rows_bw(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16], size_t row,
+                      size_t rows) {
+  fixed_rows(y, x, x_scales, w, levels, row, rows, 0);
+}
+
+void qp_fixed_rows_vnni(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16], size_t row,
+                        size_t rows) {
+  fixed_rows(y, x, x_scales, w, levels, row, rows, 1);
 }
 
 void qp_fixed_rows_avx512(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
                           size_t row, size_t rows) {
-  qp_scales s = qp_scales_of(w);
-  __m512i table = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)levels));
-  qp_ask_first(w, row, qp_rows_ahead(w, 4));
-  unsigned shift = s.block_shift - qp_shift(QP_FIXED);
-  if (w->absmax)
-    all_rows(y, x, x_scales, &s, table, row, row + rows, shift, 0);
-  else if (shift == 0)
-    all_rows(y, x, x_scales, &s, table, row, row + rows, 0, 1);
-  else
-    all_rows(y, x, x_scales, &s, table, row, row + rows, shift, 1);
+  (qp_has_vnni() ? qp_fixed_rows_vnni : qp_fixed_rows_bw)(y, x, x_scales, w, levels, row, rows);
 }
 
 #pragma clang attribute pop

@@ -42,7 +42,7 @@ typedef struct {
   const float *dense;
   const char *storage;
 } test_matrix;
-enum { STORAGES = 6 };
+enum { STORAGES = 6, LARGE_NESTED = STORAGES };  // and one more, for what reads scales of scales itself
 test_matrix matrix_of(int storage, size_t rows, size_t columns);
 
 /// The tests: leaves of the set in use against the definition, then drivers with 1, 2 and 3 threads.

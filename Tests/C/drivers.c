@@ -112,7 +112,7 @@ static void fixed_point_of_interleaved(void) {
 
 static void products(void) {
   fixed_point_of_interleaved();
-  for (int storage = 0; storage < STORAGES; storage++) {
+  for (int storage = 0; storage <= LARGE_NESTED; storage++) {
     fixed_point(70, 320, 5, storage), fixed_point(70, 320, 16, storage);
     fixed_point(3, 4160, 8, storage), fixed_point(41, 64, 144, storage);
   }

@@ -31,19 +31,20 @@ static void dense_halves(test_matrix *m, float *dense, size_t count) {
   m->view.values = values;
 }
 
-static void four_bits(test_matrix *m, float *dense, size_t count, const float *levels, size_t block, int nested) {
+// nested_block: 0, or how many scales share a scale.
+static void four_bits(test_matrix *m, float *dense, size_t count, const float *levels, size_t block, size_t nested_block) {
   size_t blocks = (count + block - 1) / block;
   const uint8_t *codes = random_bytes((count + 1) / 2);
   m->view.storage = QP_Q4, m->view.values = codes, m->view.levels = levels, m->view.block = block;
   float *scales = random_floats(blocks, 1);
-  if (nested) {
+  if (nested_block) {
     m->view.absmax_codes = random_bytes(blocks);
     m->view.nested_map = qp_dynamic_map;
-    m->view.nested_block = 256;
-    m->view.nested_absmax = random_floats((blocks + 255) / 256, 1);
+    m->view.nested_block = nested_block;
+    m->view.nested_absmax = random_floats((blocks + nested_block - 1) / nested_block, 1);
     m->view.nested_offset = 0.0437f;
     for (size_t b = 0; b < blocks; b++) {
-      volatile float scaled = qp_dynamic_map[m->view.absmax_codes[b]] * m->view.nested_absmax[b / 256];  // rounded here
+      volatile float scaled = qp_dynamic_map[m->view.absmax_codes[b]] * m->view.nested_absmax[b / nested_block];  // rounded here
       scales[b] = scaled + m->view.nested_offset;
     }
   } else {
@@ -53,7 +54,7 @@ static void four_bits(test_matrix *m, float *dense, size_t count, const float *l
 }
 
 test_matrix matrix_of(int storage, size_t rows, size_t columns) {
-  static const char *const names[STORAGES] = {"f32", "f16", "bf16", "nf4", "fp4 in blocks of 512", "nf4, nested"};
+  static const char *const names[] = {"f32", "f16", "bf16", "nf4", "fp4 in blocks of 512", "nf4, nested", "nf4 in blocks of 128, nested"};
   size_t count = rows * columns;
   float *dense = random_floats(count, 1);
   test_matrix m = {.view = {.rows = rows, .columns = columns}, .dense = dense, .storage = names[storage]};
@@ -63,7 +64,8 @@ test_matrix matrix_of(int storage, size_t rows, size_t columns) {
     case 2: m.view.storage = QP_BF16, dense_halves(&m, dense, count); break;
     case 3: four_bits(&m, dense, count, qp_nf4_levels, 64, 0); break;
     case 4: four_bits(&m, dense, count, qp_fp4_levels, 512, 0); break;
-    default: four_bits(&m, dense, count, qp_nf4_levels, 64, 1); break;
+    case 5: four_bits(&m, dense, count, qp_nf4_levels, 64, 256); break;
+    default: four_bits(&m, dense, count, qp_nf4_levels, 128, 16); break;
   }
   return m;
 }

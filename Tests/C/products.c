@@ -1,5 +1,7 @@
 /// The tile product, packers and the leaves for few tokens.
 #include "check.h"
+#include "x86/cpu.h"
+#include "x86/leaves_avx512.h"
 
 static const size_t ragged[][2] = {{16, 32}, {33, 31}, {50, 38}, {37, 96}, {70, 320}, {19, 1024}};
 enum { SHAPES = sizeof ragged / sizeof *ragged };
@@ -156,7 +158,35 @@ static void narrow(const qp_kernel_set *set) {
       }
 }
 
+#if defined(__x86_64__)
+// One token in fixed point, by instructions that not every processor with AVX-512 has.
+static void fixed_by_vnni(void) {
+  for (int storage = 3; storage <= LARGE_NESTED; storage++)
+    for (size_t columns = 64; columns <= 640; columns += 64) {
+      size_t rows = 23;
+      test_matrix w = matrix_of(storage, rows, columns);
+      at("%s %zu x %zu", w.storage, rows, columns);
+      int16_t levels[16], *x = room((columns + 64) * sizeof *x);
+      const int16_t *numbers = (const int16_t *)random_bytes(columns * sizeof *numbers);
+      for (size_t i = 0; i < 16; i++) levels[i] = (int16_t)((int)(next() % 32767) - 16383);
+      for (size_t run = 0; run < columns / QP_FIXED; run++) {
+        int16_t of_run[QP_FIXED];
+        for (size_t i = 0; i < QP_FIXED; i++) of_run[i] = numbers[run * QP_FIXED + i] / 2;
+        qp_fixed_arrange_avx512(x, of_run, run);
+      }
+      float *scales = random_floats(columns / QP_FIXED, 1), *found = room_floats(rows), *expected = room_floats(rows);
+      qp_fixed_rows_vnni(found, x, scales, &w.view, levels, 0, rows);
+      qp_fixed_rows_bw(expected, x, scales, &w.view, levels, 0, rows);
+      same("fixed_rows", found, expected, rows * sizeof(float));
+      clear();
+    }
+}
+#endif
+
 void test_few(const qp_kernel_set *set) {
+#if defined(__x86_64__)
+  if (set == &qp_kernels_avx512 && qp_has_vnni()) fixed_by_vnni();
+#endif
   if (set->narrow_rows) narrow(set);
   if (!set->few_takes) return;  // such a set packs always
   for (int storage = 0; storage < STORAGES; storage++)
