@@ -118,6 +118,36 @@ void qp_narrow_rows_neon(float *y, size_t ldy, const float *x, const float *w, s
       four_rows(y + t * ldy + r, x + t * columns, w + r * step, step, rows - r < 4 ? rows - r : 4, columns, accumulate);
 }
 
+// Sixteen columns. `n`, at most 4, is a constant of each call.
+__attribute__((always_inline)) static inline void sixteen_columns(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
+                                                                  size_t step, size_t rows, const size_t n, int accumulate) {
+  float32x4_t sum[4][4];
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++)
+    for (size_t i = 0; i < 4; i++) sum[t][i] = accumulate ? vld1q_f32(y + t * ldy + 4 * i) : vdupq_n_f32(0);
+  for (size_t r = 0; r < rows; r++, w += step)
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < 4; i++) {
+      float32x4_t v = vld1q_f32(w + 4 * i);
+#pragma clang loop unroll(full)
+      for (size_t t = 0; t < n; t++) sum[t][i] = vfmaq_n_f32(sum[t][i], v, x[t * ldx + r]);
+    }
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++)
+    for (size_t i = 0; i < 4; i++) vst1q_f32(y + t * ldy + 4 * i, sum[t][i]);
+}
+
+void qp_narrow_columns_neon(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows, size_t columns,
+                            size_t n, int accumulate) {
+  for (size_t t = 0; t < n; t += 4, x += 4 * ldx, y += 4 * ldy)
+    for (size_t c = 0; c < columns; c += 16) switch (n - t) {
+        case 1: sixteen_columns(y + c, ldy, x, ldx, w + c, step, rows, 1, accumulate); break;
+        case 2: sixteen_columns(y + c, ldy, x, ldx, w + c, step, rows, 2, accumulate); break;
+        case 3: sixteen_columns(y + c, ldy, x, ldx, w + c, step, rows, 3, accumulate); break;
+        default: sixteen_columns(y + c, ldy, x, ldx, w + c, step, rows, 4, accumulate); break;
+      }
+}
+
 // Adds `rows` rows from `first` on to sums[token][columns].
 __attribute__((always_inline)) static inline void q4_columns(float *sums, const float *dy, const qp_scales *s,
                                                              uint8x16x4_t planes, size_t column, size_t columns,

@@ -62,10 +62,12 @@ typedef struct qp_kernel_set {
   /// dx[n, columns][column ..< column + columns] (+)= dy · W; column a multiple of 64, columns <= QP_FEW_COLUMNS.
   void (*few_columns)(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                       int accumulate);
-  /// y[n, ldy][rows] (+)= x[n, columns] · Wᵀ, where rows of W lie `step` numbers apart and are short: a term of low rank, scores of keys.
-  /// NULL: as other products.
+  /// y[n, ldy][rows] (+)= x[n, columns] · Wᵀ, where rows of W lie `step` numbers apart and are short: a term of low rank, scores of keys;
+  /// and y[n, ldy][columns] (+)= x[n, ldx][rows] · W, columns a multiple of QP_THIN: sums of values. NULL: as other products.
   void (*narrow_rows)(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
                       int accumulate);
+  void (*narrow_columns)(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows, size_t columns,
+                         size_t n, int accumulate);
 
   // ---- one token in fixed point (drivers/fixed.c), or NULL; columns a multiple of QP_FIXED, block at least that
   /// The QP_FIXED numbers of one run of x, in the order in which codes unpack. dst: those of all runs, of an even number of them.

@@ -115,9 +115,10 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
         if (start > from && shrink != 1) set->scale(t.sums + (i + r) * head, shrink, head);
       }
       float *sums = t.sums + i * head;
-      if (!few) qp_tiles(set, sums, head, scores, ld, 1, t.v, count, depth, rows, head, start > from);
-      for (size_t j = 0; few && j < head; j += QP_THIN)
-        set->gemm_thin(sums + j, head, scores, ld, 1, values + j, kv_stride, depth, rows, QP_THIN, start > from);
+      if (few)
+        set->narrow_columns(sums, head, scores, ld, values, kv_stride, depth, head, rows, start > from);
+      else
+        qp_tiles(set, sums, head, scores, ld, 1, t.v, count, depth, rows, head, start > from);
     }
   }
 }

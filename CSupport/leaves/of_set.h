@@ -23,7 +23,9 @@
   void qp_few_columns_##set(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,       \
                             int accumulate);                                                                               \
   void qp_narrow_rows_##set(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, \
-                            size_t n, int accumulate);
+                            size_t n, int accumulate);                                                                     \
+  void qp_narrow_columns_##set(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows, \
+                               size_t columns, size_t n, int accumulate);
 
 /// One token in fixed point, for sets that have it.
 #define QP_DECLARE_FIXED_LEAVES(set)                                                                                       \
@@ -37,7 +39,8 @@
   .pack_straight = qp_pack_straight_##set, .pack_weight_rows = qp_pack_weight_rows_##set,                  \
   .pack_weight_columns = qp_pack_weight_columns_##set, .decode_q4 = qp_decode_q4_##set,                    \
   .decode_f16 = qp_decode_f16_##set, .few_takes = qp_few_takes_##set, .few_arrange = qp_few_arrange_##set, \
-  .few_rows = qp_few_rows_##set, .few_columns = qp_few_columns_##set, .narrow_rows = qp_narrow_rows_##set
+  .few_rows = qp_few_rows_##set, .few_columns = qp_few_columns_##set, .narrow_rows = qp_narrow_rows_##set, \
+  .narrow_columns = qp_narrow_columns_##set
 
 #define QP_FIXED_LEAF_FIELDS(set) .fixed_arrange = qp_fixed_arrange_##set, .fixed_rows = qp_fixed_rows_##set
 

@@ -6,9 +6,9 @@
 #include "x86/leaves_avx2.h"
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#include "x86/lanes_avx2.h"
 #include "x86/planes_avx2.h"
 #include "x86/q4_bytes.h"
-#include "x86/spread_avx2.h"
 
 int qp_few_takes_avx2(const qp_matrix *w, size_t n, int transposed) {
   if (qp_aligned_q4(w)) return n <= QP_FEW_MAX;
@@ -135,42 +135,6 @@ __attribute__((always_inline)) static inline void dense(float *y, size_t ldy, co
                                                         const qp_storage storage, size_t row, size_t end, size_t n,
                                                         int accumulate) {
   switch (n) { DENSE(1) DENSE(2) DENSE(3) DENSE(4) }
-}
-
-// The sums of eight vectors, in order.
-static inline __m256 totals(const __m256 v[8]) {
-  __m256 a = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
-  __m256 b = _mm256_hadd_ps(_mm256_hadd_ps(v[4], v[5]), _mm256_hadd_ps(v[6], v[7]));
-  return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
-}
-
-// Eight rows at a time, of which `rows` count: summing up each by itself would be most of the work.
-static void eight_rows(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
-                       int accumulate) {
-  size_t whole = columns / 8 * 8;
-  for (size_t t = 0; t < n; t++, x += columns, y += ldy) {
-    __m256 sum[8];
-    for (int r = 0; r < 8; r++) sum[r] = _mm256_setzero_ps();
-    for (size_t k = 0; k < whole; k += 8) {
-      __m256 v = _mm256_loadu_ps(x + k);
-#pragma clang loop unroll(full)
-      for (size_t r = 0; r < 8; r++) sum[r] = _mm256_fmadd_ps(_mm256_loadu_ps(w + (r < rows ? r : 0) * step + k), v, sum[r]);
-    }
-    float total[8];
-    _mm256_storeu_ps(total, totals(sum));
-    for (size_t r = 0; r < rows; r++) {
-      for (size_t k = whole; k < columns; k++) total[r] += w[r * step + k] * x[k];
-      y[r] = accumulate ? y[r] + total[r] : total[r];
-    }
-  }
-}
-
-void qp_narrow_rows_avx2(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
-                         int accumulate) {
-  for (size_t r = 0; r < rows; r += 8) {
-    qp_ask_for_rows(w + r * step, step, 8, columns);
-    eight_rows(y + r, ldy, x, w + r * step, step, rows - r < 8 ? rows - r : 8, columns, n, accumulate);
-  }
 }
 
 void qp_few_rows_avx2(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,

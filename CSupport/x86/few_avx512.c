@@ -7,10 +7,8 @@
 #include "x86/leaves_avx512.h"
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#include "x86/lanes_avx512.h"
 #include "x86/q4_bytes.h"
-#include "x86/spread_avx512.h"
-
-static inline __mmask16 mask_of(size_t count) { return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1); }
 
 int qp_few_takes_avx512(const qp_matrix *w, size_t n, int transposed) {
   if (qp_aligned_q4(w)) return n <= QP_FEW_MAX;
@@ -137,7 +135,7 @@ __attribute__((always_inline)) static inline void dense_row(float *y, size_t ldy
         sum[t][i] = _mm512_fmadd_ps(v, _mm512_loadu_ps(x + t * columns + k + 16 * i), sum[t][i]);
     }
   for (size_t k = whole; k < columns; k += 16) {
-    __mmask16 mask = mask_of(columns - k);
+    __mmask16 mask = qp_mask_of(columns - k);
     __m512 v = dense16(w, storage, row * columns + k, mask);
 #pragma clang loop unroll(full)
     for (size_t t = 0; t < n; t++)
@@ -160,44 +158,6 @@ __attribute__((always_inline)) static inline void dense(float *y, size_t ldy, co
                                                         const qp_storage storage, size_t row, size_t end, size_t n,
                                                         int accumulate) {
   switch (n) { DENSE(1) DENSE(2) DENSE(3) DENSE(4) }
-}
-
-// The sums of sixteen vectors, in order.
-static inline __m512 totals(__m512 v[16]) {
-  for (int i = 0; i < 8; i++) v[i] = _mm512_add_ps(_mm512_unpacklo_ps(v[2 * i], v[2 * i + 1]), _mm512_unpackhi_ps(v[2 * i], v[2 * i + 1]));
-  for (int i = 0; i < 4; i++)
-    v[i] = _mm512_add_ps(_mm512_shuffle_ps(v[2 * i], v[2 * i + 1], 0x44), _mm512_shuffle_ps(v[2 * i], v[2 * i + 1], 0xee));
-  for (int i = 0; i < 2; i++)
-    v[i] = _mm512_add_ps(_mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0x88), _mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0xdd));
-  return _mm512_add_ps(_mm512_shuffle_f32x4(v[0], v[1], 0x88), _mm512_shuffle_f32x4(v[0], v[1], 0xdd));
-}
-
-// Sixteen rows at a time, of which `rows` count: summing up each by itself would be most of the work.
-static void sixteen_rows(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
-                         int accumulate) {
-  __mmask16 mask = mask_of(rows);
-  for (size_t t = 0; t < n; t++, x += columns, y += ldy) {
-    __m512 sum[16];
-    for (int r = 0; r < 16; r++) sum[r] = _mm512_setzero_ps();
-    for (size_t k = 0; k < columns; k += 16) {
-      __mmask16 inside = mask_of(columns - k);
-      __m512 v = _mm512_maskz_loadu_ps(inside, x + k);
-#pragma clang loop unroll(full)
-      for (size_t r = 0; r < 16; r++)
-        sum[r] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(inside, w + (r < rows ? r : 0) * step + k), v, sum[r]);
-    }
-    __m512 total = totals(sum);
-    if (accumulate) total = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y), total);
-    _mm512_mask_storeu_ps(y, mask, total);
-  }
-}
-
-void qp_narrow_rows_avx512(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
-                           int accumulate) {
-  for (size_t r = 0; r < rows; r += 16) {
-    qp_ask_for_rows(w + r * step, step, 16, columns);
-    sixteen_rows(y + r, ldy, x, w + r * step, step, rows - r < 16 ? rows - r : 16, columns, n, accumulate);
-  }
 }
 
 void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,

@@ -6,9 +6,9 @@
 #include "x86/leaves_avx2.h"
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#include "x86/lanes_avx2.h"
 #include "x86/planes_avx2.h"
 #include "x86/q4_bytes.h"
-#include "x86/spread_avx2.h"
 
 // The order in which two byte planes interleave: of every 64 columns even ones 0-15 and 32-47, 16-31 and 48-63, then odd ones.
 void qp_fixed_arrange_avx2(int16_t *dst, const int16_t *x, size_t run) {

@@ -8,8 +8,8 @@
 #include "x86/leaves_avx512.h"
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+#include "x86/lanes_avx512.h"
 #include "x86/q4_bytes.h"
-#include "x86/spread_avx512.h"
 
 enum { QP_PAIR = 2 * QP_FIXED };  // columns of a step
 

@@ -14,16 +14,15 @@ enum { MR = QP_AVX512_MR, NR = QP_AVX512_NR, MOST_ROWS = 2 * MR, LAST = 48, PANE
 #define FMA _mm512_fmadd_ps
 #define ZERO _mm512_setzero_ps
 
+#include "x86/lanes_avx512.h"
 #include "x86/tile_sums.h"
 #include "x86/transpose_avx512.h"
-
-static inline __mmask16 mask_of(size_t count) { return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1); }
 
 INLINE void tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t b_step, size_t kc,
                  size_t n, int accumulate, const tile_shape shape) {
   __m512 sum[MOST_ROWS][2];
   tile_sums(sum, c, ldc, a, row_step, k_step, b, b_step, kc, n, shape);
-  __mmask16 m0 = mask_of(n), m1 = n > 16 ? mask_of(n - 16) : 0;
+  __mmask16 m0 = qp_mask_of(n), m1 = n > 16 ? qp_mask_of(n - 16) : 0;
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < shape.rows; i++) {
     float *row = c + i * ldc;
@@ -71,7 +70,7 @@ void qp_pack_transposed_avx512(float *dst, const float *src, size_t ld, size_t v
     size_t lines = i >= valid ? 0 : valid - i < 16 ? valid - i : 16;
     for (size_t k = 0; k < kc; k += 16) {
       size_t depth = kc - k < 16 ? kc - k : 16;
-      __mmask16 mask = mask_of(depth);
+      __mmask16 mask = qp_mask_of(depth);
       __m512 r[16];
       for (size_t j = 0; j < 16; j++)
         r[j] = j < lines ? _mm512_maskz_loadu_ps(mask, src + (i + j) * ld + k) : _mm512_setzero_ps();
@@ -82,7 +81,7 @@ void qp_pack_transposed_avx512(float *dst, const float *src, size_t ld, size_t v
 }
 
 void qp_pack_straight_avx512(float *dst, const float *src, size_t ld, size_t valid, size_t kc) {
-  __mmask16 low = mask_of(valid), high = valid > 16 ? mask_of(valid - 16) : 0;
+  __mmask16 low = qp_mask_of(valid), high = valid > 16 ? qp_mask_of(valid - 16) : 0;
   for (size_t k = 0; k < kc; k++) {
     _mm512_storeu_ps(dst + k * NR, _mm512_maskz_loadu_ps(low, src + k * ld));
     _mm512_storeu_ps(dst + k * NR + 16, _mm512_maskz_loadu_ps(high, src + k * ld + 16));

@@ -9,7 +9,6 @@
 enum {
   QP_AHEAD = 16,          // rows that codes are asked for ahead of time
   QP_AHEAD_BYTES = 4096,  // codes, where rows run one after another
-  QP_NARROW_AHEAD = 32,   // short rows of floats
 };
 
 /// rows[i] byte j -> columns[j] byte i.
@@ -45,13 +44,6 @@ static inline void qp_ask_for(const qp_scales *s, size_t element) {
   size_t block = element >> s->block_shift;
   qp_ask(w->values, element / 2);
   w->absmax ? qp_ask(w->absmax, 4 * block) : qp_ask(w->absmax_codes, block);
-}
-
-/// Asks for `count` short rows that come QP_NARROW_AHEAD rows later: sixteen keys of attention fill a page, and the processor's own
-/// prefetcher ends with it.
-static inline void qp_ask_for_rows(const float *w, size_t step, size_t count, size_t columns) {
-  for (size_t r = QP_NARROW_AHEAD; r < QP_NARROW_AHEAD + count; r++)
-    for (size_t k = 0; k < columns; k += 16) qp_ask(w, (r * step + k) * sizeof(float));
 }
 
 /// How far before its turn a row is asked for, where `rows` at a time run one group after another: the next group, or one that lies

@@ -6,6 +6,7 @@
 #include "x86/leaves_avx512.h"
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#include "x86/lanes_avx512.h"
 #include "x86/q4_bytes.h"
 #include "x86/transpose_avx512.h"
 
@@ -39,8 +40,6 @@ void qp_decode_f16_avx512(float *y, const uint16_t *x, size_t count) {
   }
 }
 
-static inline __mmask16 mask_of(size_t count) { return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1); }
-
 __attribute__((always_inline)) static inline __m512 load_half(const uint16_t *x, const qp_storage storage, __mmask16 mask) {
   __m256i half = _mm256_maskz_loadu_epi16(mask, x);
   if (storage == QP_F16) return _mm512_cvtph_ps(half);
@@ -56,7 +55,7 @@ __attribute__((always_inline)) static inline void half_rows(float *dst, const ui
       if ((size_t)(x + k) % 64 < 32)
         for (size_t j = 0; j < 16; j++) qp_ask(x, 2 * ((i + j + AHEAD) * ld + k));
       for (size_t j = 0; j < 16; j++)
-        r[j] = i + j < rows ? load_half(x + (i + j) * ld + k, storage, mask_of(depth)) : _mm512_setzero_ps();
+        r[j] = i + j < rows ? load_half(x + (i + j) * ld + k, storage, qp_mask_of(depth)) : _mm512_setzero_ps();
       qp_transpose16_avx512(r);
       for (size_t j = 0; j < depth; j++) _mm512_storeu_ps(dst + (k + j) * NR + i, r[j]);
     }
@@ -64,7 +63,7 @@ __attribute__((always_inline)) static inline void half_rows(float *dst, const ui
 
 __attribute__((always_inline)) static inline void half_columns(float *dst, const uint16_t *x, const qp_storage storage,
                                                                size_t ld, size_t columns, size_t kc) {
-  __mmask16 low = mask_of(columns), high = columns > 16 ? mask_of(columns - 16) : 0;
+  __mmask16 low = qp_mask_of(columns), high = columns > 16 ? qp_mask_of(columns - 16) : 0;
   for (size_t k = 0; k < kc; k++) {
     qp_ask(x, 2 * (k + AHEAD) * ld);
     _mm512_storeu_ps(dst + k * NR, load_half(x + k * ld, storage, low));

@@ -158,6 +158,22 @@ static void narrow(const qp_kernel_set *set) {
       }
 }
 
+// The same rows, weighed.
+static void weighed(const qp_kernel_set *set) {
+  static const size_t counts[] = {1, 3, 21, 96}, widths[] = {16, 32, 80, 144};
+  for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
+      for (size_t n = 1; n <= QP_FEW_MAX; n++) {
+        size_t rows = counts[c], columns = widths[w];
+        tile_case t = operands((tile_case){n, columns, rows, columns + 3, rows + 2, 1, columns + n % 2 * 5, n % 3 == 0, NULL, NULL, NULL}, columns);
+        at("narrow_columns %zu x %zu, %zu tokens, accumulate %d", rows, columns, n, t.accumulate);
+        const float *before = copy_of(t.c, ((n - 1) * t.ldc + columns) * sizeof(float));
+        set->narrow_columns(t.c, t.ldc, t.a, t.row_step, t.b, t.b_step, rows, columns, n, t.accumulate);
+        expect_product(&t, before);
+        clear();
+      }
+}
+
 #if defined(__x86_64__)
 // One token in fixed point, by instructions that not every processor with AVX-512 has.
 static void fixed_by_vnni(void) {
@@ -187,7 +203,7 @@ void test_few(const qp_kernel_set *set) {
 #if defined(__x86_64__)
   if (set == &qp_kernels_avx512 && qp_has_vnni()) fixed_by_vnni();
 #endif
-  if (set->narrow_rows) narrow(set);
+  if (set->narrow_rows) narrow(set), weighed(set);
   if (!set->few_takes) return;  // such a set packs always
   for (int storage = 0; storage < STORAGES; storage++)
     for (size_t s = 0; s < SHAPES; s++)

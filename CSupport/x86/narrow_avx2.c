@@ -1,0 +1,104 @@
+/// AVX2: products with short rows of floats, which stream from memory: each is read once for some rows of x.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "x86/leaves_avx2.h"
+
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#include "x86/narrow_rows.h"
+
+// The sums of eight vectors, in order.
+static inline __m256 totals(const __m256 v[8]) {
+  __m256 a = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+  __m256 b = _mm256_hadd_ps(_mm256_hadd_ps(v[4], v[5]), _mm256_hadd_ps(v[6], v[7]));
+  return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+}
+
+// 8 / `n` rows with `n` rows of x, of whose sums one tree of additions makes numbers; of the rows `rows` count. `n` is a constant of each
+// call, a power of two.
+__attribute__((always_inline)) static inline void some_rows(float *y, size_t ldy, const float *x, const float *w, size_t step,
+                                                            size_t rows, size_t columns, const size_t n, int accumulate) {
+  const size_t together = 8 / n;
+  size_t whole = columns / 8 * 8;
+  __m256 sum[8];
+  for (int i = 0; i < 8; i++) sum[i] = _mm256_setzero_ps();
+  for (size_t k = 0; k < whole; k += 8)
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < together; r++) {
+      __m256 row = _mm256_loadu_ps(w + (r < rows ? r : 0) * step + k);
+#pragma clang loop unroll(full)
+      for (size_t t = 0; t < n; t++)
+        sum[t * together + r] = _mm256_fmadd_ps(row, _mm256_loadu_ps(x + t * columns + k), sum[t * together + r]);
+    }
+  float total[8];
+  _mm256_storeu_ps(total, totals(sum));
+  for (size_t t = 0; t < n; t++)
+    for (size_t r = 0; r < rows; r++) {
+      float value = total[t * together + r];
+      for (size_t k = whole; k < columns; k++) value += w[r * step + k] * x[t * columns + k];
+      y[t * ldy + r] = accumulate ? y[t * ldy + r] + value : value;
+    }
+}
+
+__attribute__((always_inline)) static inline void all_rows(float *y, size_t ldy, const float *x, const float *w, size_t step,
+                                                           size_t rows, size_t columns, const size_t n, int accumulate) {
+  const size_t together = 8 / n;
+  for (size_t r = 0; r < rows; r += together) {
+    qp_ask_for_rows(w + r * step, step, together, columns);
+    some_rows(y + r, ldy, x, w + r * step, step, rows - r < together ? rows - r : together, columns, n, accumulate);
+  }
+}
+
+void qp_narrow_rows_avx2(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
+                         int accumulate) {
+  size_t t = 0;
+  for (; t + 4 <= n; t += 4) all_rows(y + t * ldy, ldy, x + t * columns, w, step, rows, columns, 4, accumulate);
+  for (; t + 2 <= n; t += 2) all_rows(y + t * ldy, ldy, x + t * columns, w, step, rows, columns, 2, accumulate);
+  if (t < n) all_rows(y + t * ldy, ldy, x + t * columns, w, step, rows, columns, 1, accumulate);
+}
+
+// `n`, at most 3, and `vectors`, of columns, are constants of each call.
+__attribute__((always_inline)) static inline void some_columns(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
+                                                               size_t step, size_t rows, const size_t vectors, const size_t n,
+                                                               int accumulate) {
+  __m256 sum[3][4];
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++)
+    for (size_t i = 0; i < vectors; i++) sum[t][i] = accumulate ? _mm256_loadu_ps(y + t * ldy + 8 * i) : _mm256_setzero_ps();
+  for (size_t r = 0; r < rows; r++, w += step) {
+    qp_ask_for_rows(w, step, 1, 8 * vectors);
+    __m256 factor[3];
+#pragma clang loop unroll(full)
+    for (size_t t = 0; t < n; t++) factor[t] = _mm256_broadcast_ss(x + t * ldx + r);
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < vectors; i++) {
+      __m256 v = _mm256_loadu_ps(w + 8 * i);
+#pragma clang loop unroll(full)
+      for (size_t t = 0; t < n; t++) sum[t][i] = _mm256_fmadd_ps(v, factor[t], sum[t][i]);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++)
+    for (size_t i = 0; i < vectors; i++) _mm256_storeu_ps(y + t * ldy + 8 * i, sum[t][i]);
+}
+
+__attribute__((always_inline)) static inline void all_columns(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
+                                                              size_t step, size_t rows, size_t columns, const size_t n,
+                                                              int accumulate) {
+  size_t c = 0;
+  for (; c + 32 <= columns; c += 32) some_columns(y + c, ldy, x, ldx, w + c, step, rows, 4, n, accumulate);
+  for (; c < columns; c += 16) some_columns(y + c, ldy, x, ldx, w + c, step, rows, 2, n, accumulate);
+}
+
+void qp_narrow_columns_avx2(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows, size_t columns,
+                            size_t n, int accumulate) {
+  for (size_t t = 0; t < n; t += 3, x += 3 * ldx, y += 3 * ldy)
+    switch (n - t) {
+      case 1: all_columns(y, ldy, x, ldx, w, step, rows, columns, 1, accumulate); break;
+      case 2: all_columns(y, ldy, x, ldx, w, step, rows, columns, 2, accumulate); break;
+      default: all_columns(y, ldy, x, ldx, w, step, rows, columns, 3, accumulate); break;
+    }
+}
+
+#pragma clang attribute pop
+#endif

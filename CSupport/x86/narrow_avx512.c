@@ -1,0 +1,116 @@
+/// AVX-512: products with short rows of floats, which stream from memory: each is read once for up to four rows of x.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "x86/leaves_avx512.h"
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+#include "x86/lanes_avx512.h"
+#include "x86/narrow_rows.h"
+
+// The sums of sixteen vectors, in order.
+static inline __m512 totals(__m512 v[16]) {
+  for (int i = 0; i < 8; i++) v[i] = _mm512_add_ps(_mm512_unpacklo_ps(v[2 * i], v[2 * i + 1]), _mm512_unpackhi_ps(v[2 * i], v[2 * i + 1]));
+  for (int i = 0; i < 4; i++)
+    v[i] = _mm512_add_ps(_mm512_shuffle_ps(v[2 * i], v[2 * i + 1], 0x44), _mm512_shuffle_ps(v[2 * i], v[2 * i + 1], 0xee));
+  for (int i = 0; i < 2; i++)
+    v[i] = _mm512_add_ps(_mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0x88), _mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0xdd));
+  return _mm512_add_ps(_mm512_shuffle_f32x4(v[0], v[1], 0x88), _mm512_shuffle_f32x4(v[0], v[1], 0xdd));
+}
+
+// Sixteen rows and one row of x, or four rows and `n` rows of x, of whose sums one tree of additions makes numbers; of the rows `rows`
+// count. `n` is a constant of each call, at most 4.
+__attribute__((always_inline)) static inline void some_rows(float *y, size_t ldy, const float *x, const float *w, size_t step,
+                                                            size_t rows, size_t columns, const size_t n, int accumulate) {
+  const size_t together = n == 1 ? 16 : 4;
+  __m512 sum[16];
+  for (int i = 0; i < 16; i++) sum[i] = _mm512_setzero_ps();
+  for (size_t k = 0; k < columns; k += 16) {
+    __mmask16 inside = qp_mask_of(columns - k);
+    __m512 v[4];
+#pragma clang loop unroll(full)
+    for (size_t t = 0; t < n; t++) v[t] = _mm512_maskz_loadu_ps(inside, x + t * columns + k);
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < together; r++) {
+      __m512 row = _mm512_maskz_loadu_ps(inside, w + (r < rows ? r : 0) * step + k);
+#pragma clang loop unroll(full)
+      for (size_t t = 0; t < n; t++) sum[t * together + r] = _mm512_fmadd_ps(row, v[t], sum[t * together + r]);
+    }
+  }
+  float total[16];
+  _mm512_storeu_ps(total, totals(sum));
+  __mmask16 mask = qp_mask_of(rows);
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++) {
+    __m512 of_x = _mm512_maskz_loadu_ps(mask, total + t * together);
+    if (accumulate) of_x = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y + t * ldy), of_x);
+    _mm512_mask_storeu_ps(y + t * ldy, mask, of_x);
+  }
+}
+
+__attribute__((always_inline)) static inline void all_rows(float *y, size_t ldy, const float *x, const float *w, size_t step,
+                                                           size_t rows, size_t columns, const size_t n, int accumulate) {
+  const size_t together = n == 1 ? 16 : 4;
+  for (size_t r = 0; r < rows; r += together) {
+    qp_ask_for_rows(w + r * step, step, together, columns);
+    some_rows(y + r, ldy, x, w + r * step, step, rows - r < together ? rows - r : together, columns, n, accumulate);
+  }
+}
+
+void qp_narrow_rows_avx512(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
+                           int accumulate) {
+  for (size_t t = 0; t < n; t += 4, x += 4 * columns, y += 4 * ldy)
+    switch (n - t) {
+      case 1: all_rows(y, ldy, x, w, step, rows, columns, 1, accumulate); break;
+      case 2: all_rows(y, ldy, x, w, step, rows, columns, 2, accumulate); break;
+      case 3: all_rows(y, ldy, x, w, step, rows, columns, 3, accumulate); break;
+      default: all_rows(y, ldy, x, w, step, rows, columns, 4, accumulate); break;
+    }
+}
+
+// `n`, at most 4, and `vectors`, of columns, are constants of each call.
+__attribute__((always_inline)) static inline void some_columns(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
+                                                               size_t step, size_t rows, const size_t vectors, const size_t n,
+                                                               int accumulate) {
+  __m512 sum[4][4];
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++)
+    for (size_t i = 0; i < vectors; i++) sum[t][i] = accumulate ? _mm512_loadu_ps(y + t * ldy + 16 * i) : _mm512_setzero_ps();
+  for (size_t r = 0; r < rows; r++, w += step) {
+    qp_ask_for_rows(w, step, 1, 16 * vectors);
+    __m512 v[4];
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < vectors; i++) v[i] = _mm512_loadu_ps(w + 16 * i);
+#pragma clang loop unroll(full)
+    for (size_t t = 0; t < n; t++) {
+      __m512 factor = qp_spread_avx512(x + t * ldx + r);
+#pragma clang loop unroll(full)
+      for (size_t i = 0; i < vectors; i++) sum[t][i] = _mm512_fmadd_ps(v[i], factor, sum[t][i]);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (size_t t = 0; t < n; t++)
+    for (size_t i = 0; i < vectors; i++) _mm512_storeu_ps(y + t * ldy + 16 * i, sum[t][i]);
+}
+
+__attribute__((always_inline)) static inline void all_columns(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
+                                                              size_t step, size_t rows, size_t columns, const size_t n,
+                                                              int accumulate) {
+  size_t c = 0;
+  for (; c + 64 <= columns; c += 64) some_columns(y + c, ldy, x, ldx, w + c, step, rows, 4, n, accumulate);
+  for (; c < columns; c += 16) some_columns(y + c, ldy, x, ldx, w + c, step, rows, 1, n, accumulate);
+}
+
+void qp_narrow_columns_avx512(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows,
+                              size_t columns, size_t n, int accumulate) {
+  for (size_t t = 0; t < n; t += 4, x += 4 * ldx, y += 4 * ldy)
+    switch (n - t) {
+      case 1: all_columns(y, ldy, x, ldx, w, step, rows, columns, 1, accumulate); break;
+      case 2: all_columns(y, ldy, x, ldx, w, step, rows, columns, 2, accumulate); break;
+      case 3: all_columns(y, ldy, x, ldx, w, step, rows, columns, 3, accumulate); break;
+      default: all_columns(y, ldy, x, ldx, w, step, rows, columns, 4, accumulate); break;
+    }
+}
+
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,16 @@
+/// Short rows of floats that lie apart: factors of low rank, keys and values of attention. For both sets; include after the target pragma.
+#ifndef QP_NARROW_ROWS_H
+#define QP_NARROW_ROWS_H
+
+#include <stddef.h>
+
+enum { QP_NARROW_AHEAD = 32 };  // rows
+
+/// Asks for `count` rows that come QP_NARROW_AHEAD later: sixteen keys of attention fill a page, and the processor's own prefetcher ends
+/// with it. Into the second cache: the nearest one waits for a few lines at a time only.
+__attribute__((always_inline)) static inline void qp_ask_for_rows(const float *w, size_t step, size_t count, size_t columns) {
+  for (size_t r = QP_NARROW_AHEAD; r < QP_NARROW_AHEAD + count; r++)
+    for (size_t k = 0; k < columns; k += 16) _mm_prefetch((const char *)((uintptr_t)w + (r * step + k) * sizeof(float)), _MM_HINT_T1);
+}
+
+#endif
