@@ -1,5 +1,5 @@
-/// AVX-512: products with few tokens. Weights are decoded into registers and used at once; nothing is packed. A table of
-/// levels is scaled once for every block, so a lookup gives the weight itself.
+/// AVX-512: products with few tokens. Weights are decoded into registers and used at once; nothing is packed. Forward sums up levels and
+/// scales the sum; backward scales the table of levels, so that a lookup gives the weight itself.
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
 #include "x86/lanes_avx512.h"
+#include "x86/pairs_avx512.h"
 #include "x86/q4_bytes.h"
 
 int qp_few_takes_avx512(const qp_matrix *w, size_t n, int transposed) {
@@ -15,14 +16,19 @@ int qp_few_takes_avx512(const qp_matrix *w, size_t n, int transposed) {
   return !transposed && w->storage != QP_Q4 && n <= 4;
 }
 
-// Even columns of every 32, then odd ones: the order in which high and low nibbles come. Dense weights: as it is.
+// Runs of 64 columns: of every two runs the columns with the same place in a lane of eight codes beside each other, and so of a last one
+// alone. Else, of every 32 columns, even ones, then odd ones: the order in which high and low nibbles come. Dense weights: as it is.
 void qp_few_arrange_avx512(float *dst, const float *x, const qp_matrix *w) {
   if (w->storage != QP_Q4) {
     memcpy(dst, x, w->columns * sizeof(float));
     return;
   }
-  for (size_t k = 0; k < w->columns; k += 32)
-    for (size_t i = 0; i < 16; i++) dst[k + i] = x[k + 2 * i], dst[k + 16 + i] = x[k + 2 * i + 1];
+  int is_pairs = qp_runs_of_64(w);
+  for (size_t k = 0, width; k < w->columns; k += width) {
+    width = !is_pairs ? 32 : w->columns - k < QP_PAIR ? QP_RUN : QP_PAIR;
+    for (size_t i = 0; i < width; i++)
+      dst[k + (is_pairs ? (i % 8 ^ 1) * (width / 8) + i / 8 : i % 2 * 16 + i / 2)] = x[k + i];
+  }
 }
 
 // Where the scales of up to four rows are, of which no row takes another scale of scales before the run that begin_runs gives.
@@ -51,62 +57,132 @@ __attribute__((always_inline)) static inline __m512 scale_of(const row_scales *o
   return _mm512_add_ps(_mm512_mul_ps(qp_spread_avx512(o->map + o->codes[block]), o->nested[r]), o->offset);
 }
 
-// `rows`, `n` and `run`, the columns of a step, which lie in one block, are constants of each call.
-__attribute__((always_inline)) static inline void q4_rows(float *y, size_t ldy, const float *x, const qp_scales *s,
-                                                          size_t row, const size_t rows, size_t from, size_t to,
-                                                          const size_t n, const size_t run, int accumulate) {
+static inline void put(float *y, __m512 sum, int accumulate) {
+  float total = _mm512_reduce_add_ps(sum);
+  *y = accumulate ? *y + total : total;
+}
+
+// Σ level * x of `n` tokens, in each lane of the eight columns whose codes it holds; of both halves, or, unless `is_pair`, each half of
+// the same columns. `rows`, `n`, `is_nested` and `is_pair` are constants of each call, here and below.
+__attribute__((always_inline)) static inline void level_sums(__m512 found[4], __m512i codes, __m512 levels, const float *x,
+                                                             size_t columns, const size_t n, const int is_pair) {
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < 8; i++) {
+    __m512 level = _mm512_permutexvar_ps(_mm512_srli_epi32(codes, (unsigned)(4 * i)), levels);  // which looks at four bits of each lane
+#pragma clang loop unroll(full)
+    for (size_t t = 0; t < n; t++) {
+      const float *at = x + t * columns + (is_pair ? 16 : 8) * i;
+      __m512 value = is_pair ? _mm512_loadu_ps(at) : _mm512_broadcast_f32x8(_mm256_loadu_ps(at));
+      found[t] = i ? _mm512_fmadd_ps(level, value, found[t]) : _mm512_mul_ps(level, value);
+    }
+  }
+}
+
+__attribute__((always_inline)) static inline void pair_rows(float *y, size_t ldy, const float *x, const qp_scales *s, size_t row,
+                                                            const size_t rows, size_t from, size_t to, const size_t n,
+                                                            const int is_nested, int accumulate) {
   const qp_matrix *w = s->w;
-  size_t columns = w->columns, half = columns / 2, runs = columns / run;
+  size_t columns = w->columns, half = columns / 2, runs = columns / QP_RUN;
+  unsigned shift = s->block_shift - qp_shift(QP_RUN);
+  const uint8_t *codes = (const uint8_t *)w->values + row * half, *ask = codes + qp_rows_ahead(w, rows) * half;
+  __m512 levels = _mm512_loadu_ps(w->levels), sum[4][4], nested[4], found[4];
+  for (size_t r = 0; r < 4; r++)
+    for (size_t t = 0; t < n; t++) sum[r][t] = nested[r] = _mm512_setzero_ps();
+  for (size_t b = from / QP_RUN; b < to / QP_RUN;) {
+    size_t end = qp_begin_pairs(nested, s, shift, row, rows, runs, b, is_nested);
+    for (end = end < to / QP_RUN ? end : to / QP_RUN; b + 2 <= end; b += 2) {
+      // Rows to come lie in other pages: as many lines of them as a step takes.
+      for (size_t i = 0; i < rows; i++) qp_ask(ask, (b / 2 * rows + i) * 64);
+#pragma clang loop unroll(full)
+      for (size_t r = 0; r < rows; r++) {
+        size_t run = (row + r) * runs + b;
+        __m512 scales = qp_scale_pair(w, run, run + 1, nested[r], shift, is_nested, 1);
+        level_sums(found, _mm512_loadu_si512(codes + r * half + b * (QP_RUN / 2)), levels, x + b * QP_RUN, columns, n, 1);
+#pragma clang loop unroll(full)
+        for (size_t t = 0; t < n; t++) sum[r][t] = _mm512_fmadd_ps(found[t], scales, sum[r][t]);
+      }
+    }
+    if (b + 1 != end) continue;
+    // The last run of rows of an odd number of them: of two rows at a time, each in a half.
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < rows; r += 2) {
+      size_t other = r + 1 < rows ? r + 1 : r, run = (row + r) * runs + b;
+      __m512 scales = _mm512_mask_blend_ps(0xff00, nested[r], nested[other]);
+      scales = qp_scale_pair(w, run, run + (other - r) * runs, scales, shift, is_nested, 1);
+      const uint8_t *at = codes + r * half + b * (QP_RUN / 2);
+      level_sums(found, qp_codes_of_two(at, at + (other - r) * half), levels, x + b * QP_RUN, columns, n, 0);
+#pragma clang loop unroll(full)
+      for (size_t t = 0; t < n; t++) {
+        sum[r][t] = _mm512_mask3_fmadd_ps(found[t], scales, sum[r][t], 0x00ff);
+        if (other != r) sum[other][t] = _mm512_mask3_fmadd_ps(found[t], scales, sum[other][t], 0xff00);
+      }
+    }
+    b++;
+  }
+  for (size_t r = 0; r < rows; r++)
+    for (size_t t = 0; t < n; t++) put(y + t * ldy + row + r, sum[r][t], accumulate);
+}
+
+// The same for any multiple of 32 columns, and blocks of 32.
+__attribute__((always_inline)) static inline void single_rows(float *y, size_t ldy, const float *x, const qp_scales *s, size_t row,
+                                                              const size_t rows, size_t from, size_t to, const size_t n,
+                                                              int accumulate) {
+  const qp_matrix *w = s->w;
+  size_t columns = w->columns, half = columns / 2, runs = columns / 32;
   const uint8_t *codes = (const uint8_t *)w->values + row * half, *ask = codes + qp_rows_ahead(w, rows) * half;
   row_scales o = {0};
   __m512 levels = _mm512_loadu_ps(w->levels), sum[4][4];
   for (size_t r = 0; r < rows; r++)
     for (size_t t = 0; t < n; t++) sum[r][t] = _mm512_setzero_ps();
-  for (size_t b = from / run; b < to / run;) {
-    size_t end = begin_runs(&o, s, row, rows, run, runs, b);
-    for (end = end < to / run ? end : to / run; b < end; b++) {
-      // Rows to come lie in other pages: each 32 columns ask for a line of one of them.
-      for (size_t i = 0; i < run / 32; i++) qp_ask(ask, (b * run / 32 + i) % rows * half + b * run / 2);
+  for (size_t b = from / 32; b < to / 32;) {
+    size_t end = begin_runs(&o, s, row, rows, 32, runs, b);
+    for (end = end < to / 32 ? end : to / 32; b < end; b++) {
+      qp_ask(ask, b % rows * half + b * 16);
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < rows; r++) {
         __m512 scaled = _mm512_mul_ps(levels, scale_of(&o, r, (row + r) * runs + b));
+        __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(codes + r * half + b * 16)));
+        __m512 even = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), scaled), odd = _mm512_permutexvar_ps(pair, scaled);
 #pragma clang loop unroll(full)
-        for (size_t i = 0; i < run; i += 32) {
-          size_t k = b * run + i;
-          __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(codes + r * half + k / 2)));
-          __m512 even = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), scaled), odd = _mm512_permutexvar_ps(pair, scaled);
-#pragma clang loop unroll(full)
-          for (size_t t = 0; t < n; t++) {
-            sum[r][t] = _mm512_fmadd_ps(even, _mm512_loadu_ps(x + t * columns + k), sum[r][t]);
-            sum[r][t] = _mm512_fmadd_ps(odd, _mm512_loadu_ps(x + t * columns + k + 16), sum[r][t]);
-          }
+        for (size_t t = 0; t < n; t++) {
+          sum[r][t] = _mm512_fmadd_ps(even, _mm512_loadu_ps(x + t * columns + b * 32), sum[r][t]);
+          sum[r][t] = _mm512_fmadd_ps(odd, _mm512_loadu_ps(x + t * columns + b * 32 + 16), sum[r][t]);
         }
       }
     }
   }
   for (size_t r = 0; r < rows; r++)
-    for (size_t t = 0; t < n; t++) {
-      float *out = y + t * ldy + row + r, total = _mm512_reduce_add_ps(sum[r][t]);
-      *out = accumulate ? *out + total : total;
-    }
+    for (size_t t = 0; t < n; t++) put(y + t * ldy + row + r, sum[r][t], accumulate);
+}
+
+typedef enum { SINGLES, PAIRS, NESTED_PAIRS } q4_way;
+
+// `way` is a constant of each call, here and below.
+__attribute__((always_inline)) static inline void q4_rows(float *y, size_t ldy, const float *x, const qp_scales *s, size_t row,
+                                                          const size_t rows, size_t from, size_t to, const size_t n, const q4_way way,
+                                                          int accumulate) {
+  if (way == SINGLES)
+    single_rows(y, ldy, x, s, row, rows, from, to, n, accumulate);
+  else
+    pair_rows(y, ldy, x, s, row, rows, from, to, n, way == NESTED_PAIRS, accumulate);
 }
 
 // Rows in groups of `group`, a constant, for `n` tokens, another one.
 __attribute__((always_inline)) static inline void q4_groups(float *y, size_t ldy, const float *x, const qp_scales *s, size_t row,
                                                             size_t end, const size_t group, size_t from, size_t to, const size_t n,
-                                                            const size_t run, int accumulate) {
-  for (; row + group <= end; row += group) q4_rows(y, ldy, x, s, row, group, from, to, n, run, accumulate);
-  for (; row < end; row++) q4_rows(y, ldy, x, s, row, 1, from, to, n, run, accumulate);
+                                                            const q4_way way, int accumulate) {
+  for (; row + group <= end; row += group) q4_rows(y, ldy, x, s, row, group, from, to, n, way, accumulate);
+  for (; row < end; row++) q4_rows(y, ldy, x, s, row, 1, from, to, n, way, accumulate);
 }
 
 __attribute__((always_inline)) static inline void q4_block(float *y, size_t ldy, const float *x, const qp_scales *s, size_t row,
-                                                           size_t end, size_t from, size_t to, size_t n, const size_t run,
+                                                           size_t end, size_t from, size_t to, size_t n, const q4_way way,
                                                            int accumulate) {
   switch (n) {
-    case 1: q4_groups(y, ldy, x, s, row, end, 4, from, to, 1, run, accumulate); break;
-    case 2: q4_groups(y, ldy, x, s, row, end, 4, from, to, 2, run, accumulate); break;
-    case 3: q4_groups(y, ldy, x, s, row, end, 2, from, to, 3, run, accumulate); break;
-    default: q4_groups(y, ldy, x, s, row, end, 2, from, to, 4, run, accumulate); break;
+    case 1: q4_groups(y, ldy, x, s, row, end, 4, from, to, 1, way, accumulate); break;
+    case 2: q4_groups(y, ldy, x, s, row, end, 4, from, to, 2, way, accumulate); break;
+    case 3: q4_groups(y, ldy, x, s, row, end, 2, from, to, 3, way, accumulate); break;
+    default: q4_groups(y, ldy, x, s, row, end, 2, from, to, 4, way, accumulate); break;
   }
 }
 
@@ -175,10 +251,12 @@ void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w
     size_t to = w->columns - from < block ? w->columns : from + block;
     int adds = accumulate || from > 0;
     for (size_t t = 0; t < n; t += 4)
-      if (qp_runs_of_64(w))
-        q4_block(y + t * ldy, ldy, x + t * w->columns, &s, row, row + rows, from, to, n - t, 64, adds);
+      if (!qp_runs_of_64(w))
+        q4_block(y + t * ldy, ldy, x + t * w->columns, &s, row, row + rows, from, to, n - t, SINGLES, adds);
+      else if (w->absmax)
+        q4_block(y + t * ldy, ldy, x + t * w->columns, &s, row, row + rows, from, to, n - t, PAIRS, adds);
       else
-        q4_block(y + t * ldy, ldy, x + t * w->columns, &s, row, row + rows, from, to, n - t, 32, adds);
+        q4_block(y + t * ldy, ldy, x + t * w->columns, &s, row, row + rows, from, to, n - t, NESTED_PAIRS, adds);
   }
 }
 

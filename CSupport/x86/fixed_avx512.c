@@ -8,10 +8,8 @@
 #include "x86/leaves_avx512.h"
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
-#include "x86/lanes_avx512.h"
+#include "x86/pairs_avx512.h"
 #include "x86/q4_bytes.h"
-
-enum { QP_PAIR = 2 * QP_FIXED };  // columns of a step
 
 // Of every 128 columns those with the same place in a lane beside each other, the first code of a lane first.
 void qp_fixed_arrange_avx512(int16_t *dst, const int16_t *x, size_t run) {
@@ -26,13 +24,6 @@ static inline __m128 totals(const __m512 v[4]) {
   __m512 c = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
   __m256 d = _mm256_add_ps(_mm512_castps512_ps256(c), _mm512_extractf32x8_ps(c, 1));
   return _mm_add_ps(_mm256_castps256_ps128(d), _mm256_extractf128_ps(d, 1));
-}
-
-// The number at `low` in the lower half, that at `high` in the upper one.
-static inline __m512 spread_pair(const float *low, const float *high) {
-  __m512 v = qp_spread_avx512(low);
-  __asm__("vbroadcastss %1, %0%{%2%}" : "+v"(v) : "m"(*high), "Yk"((__mmask16)0xff00));
-  return v;
 }
 
 // sum + a · b in pairs of numbers. The compiler takes its own intrinsic for one instruction apart into two, which cost more.
@@ -62,17 +53,6 @@ __attribute__((always_inline)) static inline __m512 products(__m512i codes, cons
   return _mm512_cvtepi32_ps(sum);
 }
 
-// The scales of two runs, counted from the first one of W.
-__attribute__((always_inline)) static inline __m512 scale_pair(const fixed_product *p, size_t low, size_t high, __m512 nested,
-                                                               const unsigned shift, const int is_nested) {
-  const qp_matrix *w = p->s->w;
-  low >>= shift, high >>= shift;
-  if (!is_nested) return spread_pair(w->absmax + low, w->absmax + high);
-  // Not rounded in between, as where weights are decoded: x is rounded a hundred times more.
-  __m512 level = spread_pair(w->nested_map + w->absmax_codes[low], w->nested_map + w->absmax_codes[high]);
-  return _mm512_fmadd_ps(level, nested, _mm512_set1_ps(w->nested_offset));
-}
-
 // Adds runs b and b + 1 of `rows` rows.
 __attribute__((always_inline)) static inline void add_pair(__m512 sum[4], const fixed_product *p, const __m512 nested[4], size_t row,
                                                            size_t b, const size_t rows, const unsigned shift, const int is_nested,
@@ -81,12 +61,14 @@ __attribute__((always_inline)) static inline void add_pair(__m512 sum[4], const 
   const uint8_t *codes = (const uint8_t *)p->s->w->values + row * half + b * (QP_FIXED / 2);
   __m512i x[4];
   for (size_t i = 0; i < 4; i++) x[i] = _mm512_loadu_si512(p->x + b * QP_FIXED + 32 * i);
-  __m512 x_scale = spread_pair(p->x_scales + b, p->x_scales + b + 1);
+  __m512 x_scale = qp_spread_pair(p->x_scales + b, p->x_scales + b + 1);
 #pragma clang loop unroll(full)
   for (size_t r = 0; r < rows; r++) {
     size_t run = (row + r) * runs + b;
     __m512 found = products(_mm512_loadu_si512(codes + r * half), x, p->table, has_vnni);
-    sum[r] = _mm512_fmadd_ps(_mm512_mul_ps(found, x_scale), scale_pair(p, run, run + 1, nested[r], shift, is_nested), sum[r]);
+    // Scales are not rounded in between: x is rounded a hundred times more.
+    __m512 scales = qp_scale_pair(p->s->w, run, run + 1, nested[r], shift, is_nested, 0);
+    sum[r] = _mm512_fmadd_ps(_mm512_mul_ps(found, x_scale), scales, sum[r]);
   }
 }
 
@@ -102,10 +84,9 @@ __attribute__((always_inline)) static inline void add_last(__m512 sum[4], const 
 #pragma clang loop unroll(full)
   for (size_t r = 0; r < rows; r += 2) {
     size_t other = r + 1 < rows ? r + 1 : r;
-    __m512i first = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(codes + r * half)));
-    __m512i both = _mm512_inserti64x4(first, _mm256_loadu_si256((const __m256i *)(codes + other * half)), 1);
     __m512 scales = _mm512_mask_blend_ps(0xff00, nested[r], nested[other]);
-    scales = scale_pair(p, (row + r) * runs + b, (row + other) * runs + b, scales, shift, is_nested);
+    scales = qp_scale_pair(p->s->w, (row + r) * runs + b, (row + other) * runs + b, scales, shift, is_nested, 0);
+    __m512i both = qp_codes_of_two(codes + r * half, codes + other * half);
     __m512 found = _mm512_mul_ps(products(both, x, p->table, has_vnni), x_scale);
     sum[r] = _mm512_mask3_fmadd_ps(found, scales, sum[r], 0x00ff);
     if (other != r) sum[other] = _mm512_mask3_fmadd_ps(found, scales, sum[other], 0xff00);
@@ -120,14 +101,7 @@ __attribute__((always_inline)) static inline void some_rows(float *y, const fixe
   __m512 sum[4], nested[4];
   for (size_t r = 0; r < 4; r++) sum[r] = nested[r] = _mm512_setzero_ps();
   for (size_t b = 0; b < runs;) {
-    float low[4], high[4];
-    size_t end = is_nested ? qp_nested_scales(low, p->s, shift, row, rows, runs, b) : runs;
-    for (size_t r = 0; r < rows && is_nested; r++) nested[r] = _mm512_set1_ps(low[r]);
-    if (end == b + 1 && end < runs) {  // the second run of a pair takes other scales of scales
-      end++;
-      qp_nested_scales(high, p->s, shift, row, rows, runs, b + 1);
-      for (size_t r = 0; r < rows; r++) nested[r] = spread_pair(low + r, high + r);
-    }
+    size_t end = qp_begin_pairs(nested, p->s, shift, row, rows, runs, b, is_nested);
     for (; b + 2 <= end; b += 2) {
       // Rows to come lie one behind the other, in other pages: as many lines of them as a step takes.
       for (size_t i = 0; i < rows; i++, ask += 64) qp_ask(ask, 0);
