@@ -57,23 +57,23 @@ __attribute__((always_inline)) static inline __m512 scale_of(const row_scales *o
   return _mm512_add_ps(_mm512_mul_ps(qp_spread_avx512(o->map + o->codes[block]), o->nested[r]), o->offset);
 }
 
-static inline void put(float *y, __m512 sum, int accumulate) {
-  float total = _mm512_reduce_add_ps(sum);
-  *y = accumulate ? *y + total : total;
-}
-
-// Σ level * x of `n` tokens, in each lane of the eight columns whose codes it holds; of both halves, or, unless `is_pair`, each half of
-// the same columns. `rows`, `n`, `is_nested` and `is_pair` are constants of each call, here and below.
-__attribute__((always_inline)) static inline void level_sums(__m512 found[4], __m512i codes, __m512 levels, const float *x,
-                                                             size_t columns, const size_t n, const int is_pair) {
+// Σ level * x of `n` tokens for `rows` loads of codes, in each lane of the eight columns whose codes it holds. Unless `is_pair`, both halves
+// of a load are of the same columns. All of these, and `is_nested`, are constants of each call, here and below.
+__attribute__((always_inline)) static inline void level_sums(__m512 found[4][4], const __m512i codes[4], const size_t rows, __m512 levels,
+                                                             const float *x, size_t columns, const size_t n, const int is_pair) {
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < 8; i++) {
-    __m512 level = _mm512_permutexvar_ps(_mm512_srli_epi32(codes, (unsigned)(4 * i)), levels);  // which looks at four bits of each lane
+    __m512 value[4];
 #pragma clang loop unroll(full)
     for (size_t t = 0; t < n; t++) {
       const float *at = x + t * columns + (is_pair ? 16 : 8) * i;
-      __m512 value = is_pair ? _mm512_loadu_ps(at) : _mm512_broadcast_f32x8(_mm256_loadu_ps(at));
-      found[t] = i ? _mm512_fmadd_ps(level, value, found[t]) : _mm512_mul_ps(level, value);
+      value[t] = is_pair ? _mm512_loadu_ps(at) : _mm512_broadcast_f32x8(_mm256_loadu_ps(at));
+    }
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < rows; r++) {
+      __m512 level = _mm512_permutexvar_ps(_mm512_srli_epi32(codes[r], (unsigned)(4 * i)), levels);  // looks at four bits of a lane
+#pragma clang loop unroll(full)
+      for (size_t t = 0; t < n; t++) found[r][t] = i ? _mm512_fmadd_ps(level, value[t], found[r][t]) : _mm512_mul_ps(level, value[t]);
     }
   }
 }
@@ -84,43 +84,47 @@ __attribute__((always_inline)) static inline void pair_rows(float *y, size_t ldy
   const qp_matrix *w = s->w;
   size_t columns = w->columns, half = columns / 2, runs = columns / QP_RUN;
   unsigned shift = s->block_shift - qp_shift(QP_RUN);
-  const uint8_t *codes = (const uint8_t *)w->values + row * half, *ask = codes + qp_rows_ahead(w, rows) * half;
-  __m512 levels = _mm512_loadu_ps(w->levels), sum[4][4], nested[4], found[4];
+  const uint8_t *rows_at = (const uint8_t *)w->values + row * half, *ask = rows_at + qp_rows_ahead(w, rows) * half;
+  __m512 levels = _mm512_loadu_ps(w->levels), sum[4][4], nested[4], found[4][4];
+  __m512i codes[4];
   for (size_t r = 0; r < 4; r++)
-    for (size_t t = 0; t < n; t++) sum[r][t] = nested[r] = _mm512_setzero_ps();
+    for (size_t t = 0; t < n; t++) sum[t][r] = nested[r] = _mm512_setzero_ps();
   for (size_t b = from / QP_RUN; b < to / QP_RUN;) {
     size_t end = qp_begin_pairs(nested, s, shift, row, rows, runs, b, is_nested);
     for (end = end < to / QP_RUN ? end : to / QP_RUN; b + 2 <= end; b += 2) {
       // Rows to come lie in other pages: as many lines of them as a step takes.
       for (size_t i = 0; i < rows; i++) qp_ask(ask, (b / 2 * rows + i) * 64);
+      for (size_t r = 0; r < rows; r++) codes[r] = _mm512_loadu_si512(rows_at + r * half + b * (QP_RUN / 2));
+      level_sums(found, codes, rows, levels, x + b * QP_RUN, columns, n, 1);
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < rows; r++) {
         size_t run = (row + r) * runs + b;
         __m512 scales = qp_scale_pair(w, run, run + 1, nested[r], shift, is_nested, 1);
-        level_sums(found, _mm512_loadu_si512(codes + r * half + b * (QP_RUN / 2)), levels, x + b * QP_RUN, columns, n, 1);
 #pragma clang loop unroll(full)
-        for (size_t t = 0; t < n; t++) sum[r][t] = _mm512_fmadd_ps(found[t], scales, sum[r][t]);
+        for (size_t t = 0; t < n; t++) sum[t][r] = _mm512_fmadd_ps(found[r][t], scales, sum[t][r]);
       }
     }
     if (b + 1 != end) continue;
     // The last run of rows of an odd number of them: of two rows at a time, each in a half.
+    for (size_t r = 0; r < rows; r += 2) {
+      const uint8_t *at = rows_at + r * half + b * (QP_RUN / 2);
+      codes[r / 2] = qp_codes_of_two(at, r + 1 < rows ? at + half : at);
+    }
+    level_sums(found, codes, (rows + 1) / 2, levels, x + b * QP_RUN, columns, n, 0);
 #pragma clang loop unroll(full)
     for (size_t r = 0; r < rows; r += 2) {
       size_t other = r + 1 < rows ? r + 1 : r, run = (row + r) * runs + b;
       __m512 scales = _mm512_mask_blend_ps(0xff00, nested[r], nested[other]);
       scales = qp_scale_pair(w, run, run + (other - r) * runs, scales, shift, is_nested, 1);
-      const uint8_t *at = codes + r * half + b * (QP_RUN / 2);
-      level_sums(found, qp_codes_of_two(at, at + (other - r) * half), levels, x + b * QP_RUN, columns, n, 0);
 #pragma clang loop unroll(full)
       for (size_t t = 0; t < n; t++) {
-        sum[r][t] = _mm512_mask3_fmadd_ps(found[t], scales, sum[r][t], 0x00ff);
-        if (other != r) sum[other][t] = _mm512_mask3_fmadd_ps(found[t], scales, sum[other][t], 0xff00);
+        sum[t][r] = _mm512_mask3_fmadd_ps(found[r / 2][t], scales, sum[t][r], 0x00ff);
+        if (other != r) sum[t][other] = _mm512_mask3_fmadd_ps(found[r / 2][t], scales, sum[t][other], 0xff00);
       }
     }
     b++;
   }
-  for (size_t r = 0; r < rows; r++)
-    for (size_t t = 0; t < n; t++) put(y + t * ldy + row + r, sum[r][t], accumulate);
+  for (size_t t = 0; t < n; t++) qp_put_sums(y + t * ldy + row, sum[t], rows, accumulate);
 }
 
 // The same for any multiple of 32 columns, and blocks of 32.
@@ -132,8 +136,8 @@ __attribute__((always_inline)) static inline void single_rows(float *y, size_t l
   const uint8_t *codes = (const uint8_t *)w->values + row * half, *ask = codes + qp_rows_ahead(w, rows) * half;
   row_scales o = {0};
   __m512 levels = _mm512_loadu_ps(w->levels), sum[4][4];
-  for (size_t r = 0; r < rows; r++)
-    for (size_t t = 0; t < n; t++) sum[r][t] = _mm512_setzero_ps();
+  for (size_t r = 0; r < 4; r++)
+    for (size_t t = 0; t < n; t++) sum[t][r] = _mm512_setzero_ps();
   for (size_t b = from / 32; b < to / 32;) {
     size_t end = begin_runs(&o, s, row, rows, 32, runs, b);
     for (end = end < to / 32 ? end : to / 32; b < end; b++) {
@@ -145,14 +149,13 @@ __attribute__((always_inline)) static inline void single_rows(float *y, size_t l
         __m512 even = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), scaled), odd = _mm512_permutexvar_ps(pair, scaled);
 #pragma clang loop unroll(full)
         for (size_t t = 0; t < n; t++) {
-          sum[r][t] = _mm512_fmadd_ps(even, _mm512_loadu_ps(x + t * columns + b * 32), sum[r][t]);
-          sum[r][t] = _mm512_fmadd_ps(odd, _mm512_loadu_ps(x + t * columns + b * 32 + 16), sum[r][t]);
+          sum[t][r] = _mm512_fmadd_ps(even, _mm512_loadu_ps(x + t * columns + b * 32), sum[t][r]);
+          sum[t][r] = _mm512_fmadd_ps(odd, _mm512_loadu_ps(x + t * columns + b * 32 + 16), sum[t][r]);
         }
       }
     }
   }
-  for (size_t r = 0; r < rows; r++)
-    for (size_t t = 0; t < n; t++) put(y + t * ldy + row + r, sum[r][t], accumulate);
+  for (size_t t = 0; t < n; t++) qp_put_sums(y + t * ldy + row, sum[t], rows, accumulate);
 }
 
 typedef enum { SINGLES, PAIRS, NESTED_PAIRS } q4_way;

@@ -17,15 +17,6 @@ void qp_fixed_arrange_avx512(int16_t *dst, const int16_t *x, size_t run) {
   for (size_t i = 0; i < QP_FIXED; i++) dst[i % 4 * 32 + i / 4] = x[i];
 }
 
-// The sums of four vectors.
-static inline __m128 totals(const __m512 v[4]) {
-  __m512 a = _mm512_add_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
-  __m512 b = _mm512_add_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
-  __m512 c = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
-  __m256 d = _mm256_add_ps(_mm512_castps512_ps256(c), _mm512_extractf32x8_ps(c, 1));
-  return _mm_add_ps(_mm256_castps256_ps128(d), _mm256_extractf128_ps(d, 1));
-}
-
 // sum + a · b in pairs of numbers. The compiler takes its own intrinsic for one instruction apart into two, which cost more.
 __attribute__((always_inline)) static inline __m512i add_products(__m512i sum, __m512i a, __m512i b, const int has_vnni) {
   if (!has_vnni) return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
@@ -113,7 +104,7 @@ __attribute__((always_inline)) static inline void some_rows(float *y, const fixe
       b++;
     }
   }
-  _mm_mask_storeu_ps(y + row, (__mmask8)((1 << rows) - 1), totals(sum));
+  qp_put_sums(y + row, sum, rows, 0);
 }
 
 __attribute__((always_inline)) static inline void all_rows(float *y, const fixed_product *p, size_t row, size_t end,
