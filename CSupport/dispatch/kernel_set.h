@@ -11,8 +11,9 @@ enum {
   QP_MAX_MR = 16,        // bounds over all sets, so that the size of scratch does not depend on the set in use
   QP_MAX_NR = 32,
   QP_THIN = 16,          // columns of the thin product
-  QP_FEW_COLUMNS = 512,  // most columns of dy · W that a task of that path takes
-  QP_FEW_MAX = 8,        // most tokens that the decode-and-dot path takes
+  QP_FEW_COLUMNS = 512,  // most columns of dy · W that a task of few tokens takes
+  QP_FEW_UNIT = 128,     // of which it takes a multiple, unless W ends
+  QP_FEW_MAX = 8,        // most tokens that are few
   QP_FIXED = 64,         // columns that share a scale of x in fixed point
 };
 
@@ -59,7 +60,7 @@ typedef struct qp_kernel_set {
   /// y[n, ldy][row ..< row + rows] (+)= arranged x · Wᵀ.
   void (*few_rows)(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
                    int accumulate);
-  /// dx[n, columns][column ..< column + columns] (+)= dy · W; column a multiple of 64, columns <= QP_FEW_COLUMNS.
+  /// dx[n, columns][column ..< column + columns] (+)= dy · W; columns from a multiple of QP_FEW_UNIT to one, or to the end of W, at most QP_FEW_COLUMNS.
   void (*few_columns)(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                       int accumulate);
   /// y[n, ldy][rows] (+)= x[n, columns] · Wᵀ, where rows of W lie `step` numbers apart and are short: a term of low rank, scores of keys;

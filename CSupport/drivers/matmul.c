@@ -166,13 +166,25 @@ static int few_decoded(product *p) {
   return 1;
 }
 
+// So that the busiest thread has least to do, where every row of a task costs as much as some 64 more columns would.
+static size_t few_columns_of_task(size_t outputs, size_t threads) {
+  size_t best = QP_FEW_UNIT, least_work = SIZE_MAX;
+  for (size_t group = QP_FEW_COLUMNS; group > 0; group -= QP_FEW_UNIT) {
+    size_t whole = outputs / group, rest = outputs % group;
+    size_t busiest = whole % threads ? qp_parts(whole, threads) * group : whole / threads * group + rest;
+    size_t work = busiest + busiest * 64 / group;
+    if (work < least_work) best = group, least_work = work;
+  }
+  return best;
+}
+
 static int few_tokens(product *p) {
   const qp_kernel_set *set = p->set;
   if (p->n <= QP_FEW_MAX && set->few_takes && !qp_leaves_read(p->w)) return few_decoded(p);
   if (p->n > QP_FEW_MAX || !set->few_takes || !set->few_takes(p->w, p->n, p->transposed)) return 0;
   size_t threads = qp_thread_count();
   if (p->transposed) {
-    p->group = qp_round_up(qp_parts(p->outputs, qp_round_up(qp_parts(p->outputs, QP_FEW_COLUMNS), threads)), 64);
+    p->group = few_columns_of_task(p->outputs, threads);
     qp_parallel_for(qp_parts(p->outputs, p->group), few_columns_task, p);
   } else {
     size_t row_bytes = p->w->storage == QP_Q4 ? p->depth / 2 : p->depth * qp_block_of(p->w->storage).bytes;

@@ -230,8 +230,8 @@ void test_few(const qp_kernel_set *set) {
                 exact[t * outputs + o] = sum, bound[t * outputs + o] = (double)(inputs + 3) * EPS * sizes;
               }
             if (transposed) {
-              for (size_t c = 0; c < columns; c += 64)
-                set->few_columns(y, x, &w.view, c, least(columns - c, 64), n, accumulate);
+              for (size_t c = 0; c < columns; c += QP_FEW_UNIT)
+                set->few_columns(y, x, &w.view, c, least(columns - c, QP_FEW_UNIT), n, accumulate);
               within("few_columns", y, exact, bound, n * outputs);
             } else {
               float *arranged = room_floats(n * columns);
