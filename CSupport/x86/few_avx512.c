@@ -9,24 +9,33 @@
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
 #include "x86/few_pairs_avx512.h"
 #include "x86/few_singles_avx512.h"
+#include "x86/transpose_avx2.h"
 
 int qp_few_takes_avx512(const qp_matrix *w, size_t n, int transposed) {
   if (qp_aligned_q4(w)) return n <= QP_FEW_MAX;
   return !transposed && w->storage != QP_Q4 && n <= 4;
 }
 
-// Runs of 64 columns: of every two runs the columns with the same place in a lane of eight codes beside each other, and so of a last one
-// alone. Else, of every 32 columns, even ones, then odd ones: the order in which high and low nibbles come. Dense weights: as it is.
+// The columns of a run with the same place in a lane of eight codes beside each other, `step` numbers from those of the next place.
+static void arrange_run(float *dst, size_t step, const float *x) {
+  __m256 lanes[8];
+  for (size_t i = 0; i < 8; i++) lanes[i] = _mm256_loadu_ps(x + 8 * i);
+  qp_transpose8_avx2(lanes);
+  for (size_t i = 0; i < 8; i++) _mm256_storeu_ps(dst + (i ^ 1) * step, lanes[i]);  // of a byte the high nibble is the first
+}
+
+// Runs of 64 columns: of every two runs, and of a last one alone, as one vector for each place in a lane. Else, of every 32 columns, even
+// ones, then odd ones: the order in which high and low nibbles come. Dense weights: as it is.
 void qp_few_arrange_avx512(float *dst, const float *x, const qp_matrix *w) {
+  size_t columns = w->columns, k = 0;
   if (w->storage != QP_Q4) {
-    memcpy(dst, x, w->columns * sizeof(float));
-    return;
-  }
-  int is_pairs = qp_runs_of_64(w);
-  for (size_t k = 0, width; k < w->columns; k += width) {
-    width = !is_pairs ? 32 : w->columns - k < QP_PAIR ? QP_RUN : QP_PAIR;
-    for (size_t i = 0; i < width; i++)
-      dst[k + (is_pairs ? (i % 8 ^ 1) * (width / 8) + i / 8 : i % 2 * 16 + i / 2)] = x[k + i];
+    memcpy(dst, x, columns * sizeof(float));
+  } else if (!qp_runs_of_64(w)) {
+    for (; k < columns; k += 32)
+      for (size_t i = 0; i < 32; i++) dst[k + i % 2 * 16 + i / 2] = x[k + i];
+  } else {
+    for (; k + QP_PAIR <= columns; k += QP_PAIR) arrange_run(dst + k, 16, x + k), arrange_run(dst + k + 8, 16, x + k + QP_RUN);
+    if (k < columns) arrange_run(dst + k, 8, x + k);
   }
 }
 

@@ -13,8 +13,16 @@
 
 // Of every 128 columns those with the same place in a lane beside each other, the first code of a lane first.
 void qp_fixed_arrange_avx512(int16_t *dst, const int16_t *x, size_t run) {
+  static const int16_t order[32] = {0, 4, 8,  12, 16, 20, 24, 28, 1, 5, 9,  13, 17, 21, 25, 29,
+                                    2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31};
   dst += run / 2 * QP_PAIR + run % 2 * 16;
-  for (size_t i = 0; i < QP_FIXED; i++) dst[i % 4 * 32 + i / 4] = x[i];
+  for (size_t i = 0; i < QP_FIXED; i += 32, dst += 8) {
+    __m512i places = _mm512_permutexvar_epi16(_mm512_loadu_si512(order), _mm512_loadu_si512(x + i));
+    _mm_storeu_si128((__m128i *)dst, _mm512_castsi512_si128(places));
+    _mm_storeu_si128((__m128i *)(dst + 32), _mm512_extracti32x4_epi32(places, 1));
+    _mm_storeu_si128((__m128i *)(dst + 64), _mm512_extracti32x4_epi32(places, 2));
+    _mm_storeu_si128((__m128i *)(dst + 96), _mm512_extracti32x4_epi32(places, 3));
+  }
 }
 
 // sum + a · b in pairs of numbers. The compiler takes its own intrinsic for one instruction apart into two, which cost more.
