@@ -15,14 +15,35 @@ int qp_few_takes_avx2(const qp_matrix *w, size_t n, int transposed) {
   return !transposed && w->storage != QP_Q4 && n <= 4;
 }
 
-// The order in which qp_levels32 gives the nibbles of qp_split: 4 even columns, 4 odd ones, and so on. Dense: as it is.
-void qp_few_arrange_avx2(float *dst, const float *x, const qp_matrix *w) {
-  if (w->storage != QP_Q4) {
-    memcpy(dst, x, w->columns * sizeof(float));
-    return;
+// Levels of 32 columns of a run of 64, `part` 0 the even ones, 1 the odd ones, four of the first half of the run in each v[i] and four of
+// the second; or of a run of 32, four even ones in each v[i] and four odd ones. `run` is a constant of each call, here and below.
+__attribute__((always_inline)) static inline void levels_of_run(__m256 v[4], const __m256i planes[4], const uint8_t *codes,
+                                                                const size_t run, const size_t part) {
+  if (run == 64) {
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)codes);
+    qp_levels32(v, planes, _mm256_and_si256(part ? bytes : _mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(15)));
+  } else {
+    qp_levels32(v, planes, qp_split(_mm_loadu_si128((const __m128i *)codes)));
   }
-  for (size_t k = 0; k < w->columns; k += 8)
-    for (size_t i = 0; i < 4; i++) dst[k + i] = x[k + 2 * i], dst[k + 4 + i] = x[k + 2 * i + 1];
+}
+
+// The order of levels_of_run. Dense: as it is.
+void qp_few_arrange_avx2(float *dst, const float *x, const qp_matrix *w) {
+  size_t columns = w->columns;
+  if (w->storage != QP_Q4) {
+    memcpy(dst, x, columns * sizeof(float));
+  } else if (qp_runs_of_64(w)) {
+    for (size_t k = 0; k < columns; k += 64)
+      for (size_t i = k; i < k + 32; i += 8) {
+        __m256 first = _mm256_loadu_ps(x + i), second = _mm256_loadu_ps(x + i + 32);
+        __m256 a = _mm256_permute2f128_ps(first, second, 0x20), b = _mm256_permute2f128_ps(first, second, 0x31);
+        _mm256_storeu_ps(dst + i, _mm256_shuffle_ps(a, b, 0x88));
+        _mm256_storeu_ps(dst + i + 32, _mm256_shuffle_ps(a, b, 0xdd));
+      }
+  } else {
+    for (size_t k = 0; k < columns; k += 8)
+      for (size_t i = 0; i < 4; i++) dst[k + i] = x[k + 2 * i], dst[k + 4 + i] = x[k + 2 * i + 1];
+  }
 }
 
 // The scale of a run in all lanes, where 2^shift runs share one and `nested` is its scale of scales; each step is rounded, as where
@@ -34,10 +55,10 @@ __attribute__((always_inline)) static inline __m256 scale_of(const qp_matrix *w,
   return _mm256_add_ps(scaled, _mm256_broadcast_ss(&w->nested_offset));
 }
 
-// `n` and `run`, the columns of a step, which lie in one block, are constants of each call. Levels are summed up, and the sum is scaled.
+// `n` is a constant of each call, and the columns of a step lie in one block. Levels are summed up, and the sum is scaled.
 __attribute__((always_inline)) static inline void q4_row(float *y, size_t ldy, const float *x, const qp_scales *s,
-                                                         const __m256i planes[4], size_t row, const size_t n, const size_t run,
-                                                         int accumulate) {
+                                                         const __m256i planes[4], size_t row, size_t from, size_t to, const size_t n,
+                                                         const size_t run, int accumulate) {
   const qp_matrix *w = s->w;
   size_t half = w->columns / 2, runs = w->columns / run;
   const uint8_t *codes = (const uint8_t *)w->values + row * half, *ask = codes + qp_rows_ahead(w, 2) * half;
@@ -45,27 +66,28 @@ __attribute__((always_inline)) static inline void q4_row(float *y, size_t ldy, c
   __m256 sum[4];
 #pragma clang loop unroll(full)
   for (size_t t = 0; t < n; t++) sum[t] = _mm256_setzero_ps();
-  for (size_t b = 0; b < runs;) {
+  for (size_t b = from / run; b < to / run;) {
     float nested;
-    for (size_t end = qp_nested_scales(&nested, s, shift, row, 1, runs, b); b < end; b++) {
+    size_t end = qp_nested_scales(&nested, s, shift, row, 1, runs, b);
+    for (end = end < to / run ? end : to / run; b < end; b++) {
       qp_ask(ask, b * run / 2);  // rows lie in different pages
-      __m256 part[4];
+      __m256 v[4], found[4], other[4];  // two sums where tokens are too few to hide how long one takes
 #pragma clang loop unroll(full)
-      for (size_t k = b * run; k < b * run + run; k += 32) {
-        __m256 v[4];
-        qp_levels32(v, planes, qp_split(_mm_loadu_si128((const __m128i *)(codes + k / 2))));
+      for (size_t part = 0; part < run / 32; part++) {
+        levels_of_run(v, planes, codes + b * run / 2, run, part);
 #pragma clang loop unroll(full)
         for (size_t t = 0; t < n; t++) {
-          const float *at = x + t * w->columns + k;
-          __m256 first = _mm256_loadu_ps(at);
-          part[t] = k == b * run ? _mm256_mul_ps(v[0], first) : _mm256_fmadd_ps(v[0], first, part[t]);
-#pragma clang loop unroll(full)
-          for (int i = 1; i < 4; i++) part[t] = _mm256_fmadd_ps(v[i], _mm256_loadu_ps(at + 8 * i), part[t]);
+          const float *at = x + t * w->columns + b * run + 32 * part;
+          __m256 *second = n <= 2 ? other + t : found + t;
+          found[t] = part ? _mm256_fmadd_ps(v[0], _mm256_loadu_ps(at), found[t]) : _mm256_mul_ps(v[0], _mm256_loadu_ps(at));
+          *second = part || n > 2 ? _mm256_fmadd_ps(v[1], _mm256_loadu_ps(at + 8), *second) : _mm256_mul_ps(v[1], _mm256_loadu_ps(at + 8));
+          found[t] = _mm256_fmadd_ps(v[2], _mm256_loadu_ps(at + 16), found[t]);
+          *second = _mm256_fmadd_ps(v[3], _mm256_loadu_ps(at + 24), *second);
         }
       }
       __m256 scale = scale_of(w, row * runs + b, shift, &nested);
 #pragma clang loop unroll(full)
-      for (size_t t = 0; t < n; t++) sum[t] = _mm256_fmadd_ps(part[t], scale, sum[t]);
+      for (size_t t = 0; t < n; t++) sum[t] = _mm256_fmadd_ps(n <= 2 ? _mm256_add_ps(found[t], other[t]) : found[t], scale, sum[t]);
     }
   }
 #pragma clang loop unroll(full)
@@ -75,16 +97,14 @@ __attribute__((always_inline)) static inline void q4_row(float *y, size_t ldy, c
   }
 }
 
-__attribute__((always_inline)) static inline void q4_tokens(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row,
-                                                            size_t end, size_t n, const size_t run, int accumulate) {
-  qp_scales s = qp_scales_of(w);
-  __m256i planes[4];
-  qp_planes(planes, w->levels);
+__attribute__((always_inline)) static inline void q4_tokens(float *y, size_t ldy, const float *x, const qp_scales *s,
+                                                            const __m256i planes[4], size_t row, size_t end, size_t from, size_t to,
+                                                            size_t n, const size_t run, int accumulate) {
   for (; row < end; row++) switch (n) {
-      case 1: q4_row(y, ldy, x, &s, planes, row, 1, run, accumulate); break;
-      case 2: q4_row(y, ldy, x, &s, planes, row, 2, run, accumulate); break;
-      case 3: q4_row(y, ldy, x, &s, planes, row, 3, run, accumulate); break;
-      default: q4_row(y, ldy, x, &s, planes, row, 4, run, accumulate); break;
+      case 1: q4_row(y, ldy, x, s, planes, row, from, to, 1, run, accumulate); break;
+      case 2: q4_row(y, ldy, x, s, planes, row, from, to, 2, run, accumulate); break;
+      case 3: q4_row(y, ldy, x, s, planes, row, from, to, 3, run, accumulate); break;
+      default: q4_row(y, ldy, x, s, planes, row, from, to, 4, run, accumulate); break;
     }
 }
 
@@ -145,15 +165,23 @@ void qp_few_rows_avx2(float *y, size_t ldy, const float *x, const qp_matrix *w, 
     case QP_BF16: dense(y, ldy, x, w, QP_BF16, row, row + rows, n, accumulate); return;
     default: break;
   }
-  for (size_t t = 0; t < n; t += 4, y += 4 * ldy, x += 4 * w->columns)  // four tokens fill the registers
-    if (qp_runs_of_64(w))
-      q4_tokens(y, ldy, x, w, row, row + rows, n - t, 64, accumulate);
-    else
-      q4_tokens(y, ldy, x, w, row, row + rows, n - t, 32, accumulate);
+  // Four tokens fill the registers; so many columns at a time that they stay in the nearest cache.
+  qp_scales s = qp_scales_of(w);
+  __m256i planes[4];
+  qp_planes(planes, w->levels);
+  size_t columns = w->columns, block = n <= 2 ? columns : QP_FEW_DEPTH;
+  for (size_t from = 0; from < columns; from += block) {
+    size_t to = columns - from < block ? columns : from + block;
+    int adds = accumulate || from > 0;
+    for (size_t t = 0; t < n; t += 4)
+      if (qp_runs_of_64(w))
+        q4_tokens(y + t * ldy, ldy, x + t * columns, &s, planes, row, row + rows, from, to, n - t, 64, adds);
+      else
+        q4_tokens(y + t * ldy, ldy, x + t * columns, &s, planes, row, row + rows, from, to, n - t, 32, adds);
+  }
 }
 
-// Adds `rows` rows from `first` on to sums[token][columns], in the order of qp_few_arrange_avx2. `rows` and `run`, as in q4_row, are
-// constants of each call.
+// Adds `rows` rows from `first` on to sums[token][QP_FEW_STEP], in the order of levels_of_run. `rows` is a constant of each call.
 __attribute__((always_inline)) static inline void q4_columns(float *sums, const float *dy, const qp_scales *s,
                                                              const __m256i planes[4], size_t column, size_t columns,
                                                              size_t first, const size_t rows, size_t n, const size_t run) {
@@ -167,21 +195,22 @@ __attribute__((always_inline)) static inline void q4_columns(float *sums, const 
     for (end = end < last ? end : last; b < end; b++) {
       __m256 scale[2];
 #pragma clang loop unroll(full)
-      for (size_t r = 0; r < rows; r++) scale[r] = scale_of(w, (first + r) * runs + b, shift, nested + r);
-      for (size_t k = b * run; k < b * run + run; k += 32) {
-        // Rows lie far apart, nobody else sees them coming: each 32 columns ask for a line of one row of the next groups.
-        qp_ask_for(s, (first + 4 * rows + k / 32 % rows) * w->columns + k);
+      for (size_t r = 0; r < rows; r++) {
+        // Rows lie far apart, nobody else sees them coming: a line of each of the next groups.
+        qp_ask_for(s, (first + 4 * rows + r) * w->columns + b * run);
+        scale[r] = scale_of(w, (first + r) * runs + b, shift, nested + r);
+      }
+      for (size_t part = 0; part < run / 32; part++) {
         __m256 v[2][4];
 #pragma clang loop unroll(full)
-        for (size_t r = 0; r < rows; r++)
-          qp_levels32(v[r], planes, qp_split(_mm_loadu_si128((const __m128i *)(codes + r * half + k / 2))));
+        for (size_t r = 0; r < rows; r++) levels_of_run(v[r], planes, codes + r * half + b * run / 2, run, part);
         for (size_t t = 0; t < n; t++) {
           __m256 d[2];
 #pragma clang loop unroll(full)
           for (size_t r = 0; r < rows; r++) d[r] = _mm256_mul_ps(scale[r], _mm256_broadcast_ss(dy + t * w->rows + first + r));
 #pragma clang loop unroll(full)
           for (size_t i = 0; i < 4; i++) {
-            float *at = sums + t * QP_FEW_COLUMNS + k - column + 8 * i;
+            float *at = sums + t * QP_FEW_STEP + b * run - column + 32 * part + 8 * i;
             __m256 sum = _mm256_loadu_ps(at);
 #pragma clang loop unroll(full)
             for (size_t r = 0; r < rows; r++) sum = _mm256_fmadd_ps(v[r][i], d[r], sum);
@@ -203,19 +232,35 @@ __attribute__((always_inline)) static inline void all_columns(float *sums, const
   for (; row < w->rows; row++) q4_columns(sums, dy, &s, planes, column, columns, row, 1, n, run);
 }
 
+static inline void put(float *dx, __m256 sums, int accumulate) {
+  _mm256_storeu_ps(dx, accumulate ? _mm256_add_ps(_mm256_loadu_ps(dx), sums) : sums);
+}
+
+// The other way round than qp_few_arrange_avx2.
+static void put_columns(float *dx, const float *sums, size_t columns, int is_long, int accumulate) {
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  for (size_t k = 0; !is_long && k < columns; k += 8)
+    put(dx + k, _mm256_permutevar8x32_ps(_mm256_loadu_ps(sums + k), order), accumulate);
+  for (size_t k = 0; is_long && k < columns; k += 64)
+    for (size_t i = k; i < k + 32; i += 8) {
+      __m256 even = _mm256_loadu_ps(sums + i), odd = _mm256_loadu_ps(sums + i + 32);
+      __m256 a = _mm256_unpacklo_ps(even, odd), b = _mm256_unpackhi_ps(even, odd);
+      put(dx + i, _mm256_permute2f128_ps(a, b, 0x20), accumulate);
+      put(dx + i + 32, _mm256_permute2f128_ps(a, b, 0x31), accumulate);
+    }
+}
+
 void qp_few_columns_avx2(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                          int accumulate) {
-  float sums[QP_FEW_MAX * QP_FEW_COLUMNS];
-  for (size_t t = 0; t < n; t++) memset(sums + t * QP_FEW_COLUMNS, 0, columns * sizeof(float));
-  if (qp_runs_of_64(w))
+  float sums[QP_FEW_MAX * QP_FEW_STEP];
+  int is_long = qp_runs_of_64(w);
+  for (size_t t = 0; t < n; t++) memset(sums + t * QP_FEW_STEP, 0, columns * sizeof(float));
+  if (is_long)
     all_columns(sums, dy, w, column, columns, n, 64);
   else
     all_columns(sums, dy, w, column, columns, n, 32);
   for (size_t t = 0; t < n; t++)
-    for (size_t c = 0; c < columns; c++) {
-      float *out = dx + t * w->columns + column + c, value = sums[t * QP_FEW_COLUMNS + c / 8 * 8 + c % 2 * 4 + c % 8 / 2];
-      *out = accumulate ? *out + value : value;
-    }
+    put_columns(dx + t * w->columns + column, sums + t * QP_FEW_STEP, columns, is_long, accumulate);
 }
 
 #pragma clang attribute pop

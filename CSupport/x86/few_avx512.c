@@ -130,7 +130,7 @@ void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w
   }
   // Four tokens fill the registers; so many columns at a time that they stay in the nearest cache.
   qp_scales s = qp_scales_of(w);
-  size_t block = n <= 2 ? w->columns : 1536;
+  size_t block = n <= 2 ? w->columns : QP_FEW_DEPTH;
   for (size_t from = 0; from < w->columns; from += block) {
     size_t to = w->columns - from < block ? w->columns : from + block;
     int adds = accumulate || from > 0;

@@ -8,9 +8,6 @@
 #include "x86/pairs_avx512.h"
 #include "x86/q4_bytes.h"
 
-/// Between the sums of two tokens: not half a page, since a load waits for a store that lies whole pages apart from it.
-enum { QP_FEW_STEP = QP_FEW_COLUMNS + 16 };
-
 // Σ level * x of `n` tokens for `rows` loads of codes, in each lane of the eight columns whose codes it holds. Unless `is_pair`, both halves
 // of a load are of the same columns. All of these, and `is_nested`, are constants of each call, here and below.
 __attribute__((always_inline)) static inline void level_sums(__m512 found[4][4], const __m512i codes[4], const size_t rows, __m512 levels,

@@ -65,7 +65,7 @@ __attribute__((always_inline)) static inline void single_rows(float *y, size_t l
   for (size_t t = 0; t < n; t++) qp_put_sums(y + t * ldy + row, sum[t], rows, accumulate);
 }
 
-// Adds `rows` rows, a constant of each call, to sums[token][columns]; of every 32 columns the even ones come first.
+// Adds `rows` rows, a constant of each call, to sums[token][QP_FEW_STEP]; of every 32 columns the even ones come first.
 __attribute__((always_inline)) static inline void single_columns(float *sums, const float *dy, const qp_scales *s, size_t column,
                                                                  size_t columns, size_t first, const size_t rows, size_t n) {
   const qp_matrix *w = s->w;
@@ -86,7 +86,7 @@ __attribute__((always_inline)) static inline void single_columns(float *sums, co
         odd[r] = _mm512_permutexvar_ps(pair, scaled);
       }
       for (size_t t = 0; t < n; t++) {
-        float *sum = sums + t * QP_FEW_COLUMNS + b * 32 - column;
+        float *sum = sums + t * QP_FEW_STEP + b * 32 - column;
         __m512 x = _mm512_load_ps(sum), z = _mm512_load_ps(sum + 16);
 #pragma clang loop unroll(full)
         for (size_t r = 0; r < rows; r++) {
@@ -112,14 +112,14 @@ static void put_single(float *dx, const float *sums, int accumulate) {
 }
 
 static void all_singles(float *dx, const float *dy, const qp_scales *s, size_t column, size_t columns, size_t n, int accumulate) {
-  _Alignas(64) float sums[QP_FEW_MAX * QP_FEW_COLUMNS];
+  _Alignas(64) float sums[QP_FEW_MAX * QP_FEW_STEP];
   size_t row = 0;
-  for (size_t t = 0; t < n; t++) memset(sums + t * QP_FEW_COLUMNS, 0, columns * sizeof(float));
+  for (size_t t = 0; t < n; t++) memset(sums + t * QP_FEW_STEP, 0, columns * sizeof(float));
   for (; row + 4 <= s->w->rows; row += 4) single_columns(sums, dy, s, column, columns, row, 4, n);
   for (; row < s->w->rows; row++) single_columns(sums, dy, s, column, columns, row, 1, n);
   for (size_t t = 0; t < n; t++)
     for (size_t c = 0; c < columns; c += 32)
-      put_single(dx + t * s->w->columns + column + c, sums + t * QP_FEW_COLUMNS + c, accumulate);
+      put_single(dx + t * s->w->columns + column + c, sums + t * QP_FEW_STEP + c, accumulate);
 }
 
 #endif

@@ -9,6 +9,9 @@
 enum {
   QP_AHEAD = 16,          // rows that codes are asked for ahead of time
   QP_AHEAD_BYTES = 4096,  // codes, where rows run one after another
+  /// Numbers between the sums of one token and the next: not half a page, since a load waits for a store that lies whole pages away.
+  QP_FEW_STEP = QP_FEW_COLUMNS + 16,
+  QP_FEW_DEPTH = 1536,  // inputs of four tokens that stay in the nearest cache
 };
 
 /// rows[i] byte j -> columns[j] byte i.
