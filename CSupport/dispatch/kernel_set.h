@@ -32,8 +32,8 @@ typedef struct qp_kernel_set {
 
   // ---- products. A panel of B is [kc][nr], padded with zeros; A is read where it lies, row- or column-wise.
   size_t mr, nr;  // nr >= QP_THIN
-  /// Depth of a panel, and strips of mr tokens that it meets before the next panel does: one where a strip stays in the nearest cache and
-  /// panels stream past it, or as many as stay in the second cache beside the panels.
+  /// About the depth of a panel: a strip of mr tokens so deep, and a fourth more, stays in the nearest cache. And strips that a panel meets
+  /// before the next panel does: so many stay in the second cache beside the panels.
   size_t kc, strips;
   /// c[m, n] (+)= A · panel, with m <= mr, n <= nr; A(i, k) = a[i * row_step + k * k_step].
   void (*gemm_tile)(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,

@@ -14,6 +14,7 @@
 enum {
   QP_COPIED = 32,     // tokens that a task copies
   QP_IN_PLACE = 1536,  // most inputs of tokens that are read where they lie
+  QP_K_UNIT = 64,      // inputs of a k-block are a multiple of it, but for the last one's
 };
 
 typedef struct {
@@ -22,6 +23,7 @@ typedef struct {
   const float *x;
   const qp_matrix *w;
   size_t n, outputs, depth, group;  // n: tokens of this pass
+  size_t kc;                        // inputs of a k-block
   size_t first, end;                // inputs of this round, whole k-blocks
   int accumulate, transposed, in_place;
   const qp_low_rank *term;
@@ -36,10 +38,10 @@ static float *copied_at(const product *p, size_t k, size_t kc, size_t token) {
 
 // Whether the rows of x that a tile reads are short, and fall into different sets of the nearest cache, as copied ones do, but for three
 // more in a set: then they are read where they lie. Caches have 64 sets of lines of 64 bytes.
-static int rows_lie_apart(const qp_kernel_set *set, size_t depth) {
+static int rows_lie_apart(const qp_kernel_set *set, size_t depth, size_t kc) {
   if (depth > QP_IN_PLACE) return 0;
   uint8_t lines[64] = {0}, most = 0;
-  size_t rows = set->mr, width = qp_least(depth, set->kc) / 16;
+  size_t rows = set->mr, width = qp_least(depth, kc) / 16;
   for (size_t i = 0; i < rows * width; i++) {
     uint8_t count = ++lines[(i / width * depth / 16 + i % width) % 64];
     if (count > most) most = count;
@@ -51,8 +53,8 @@ static void copy_tokens(void *context, size_t task, size_t worker) {
   (void)worker;
   const product *p = context;
   size_t end = qp_least(p->n, (task + 1) * QP_COPIED);
-  for (size_t k = p->first; k < p->end; k += p->set->kc) {
-    size_t kc = qp_least(p->end - k, p->set->kc);
+  for (size_t k = p->first; k < p->end; k += p->kc) {
+    size_t kc = qp_least(p->end - k, p->kc);
     for (size_t i = task * QP_COPIED; i < end; i++)
       memcpy(copied_at(p, k, kc, i), p->x + i * p->depth + k, kc * sizeof(float));
   }
@@ -93,15 +95,15 @@ static void multiply_group(void *context, size_t index, size_t worker) {
   const qp_kernel_set *set = p->set;
   size_t first = index * p->group, outputs = qp_least(p->outputs - first, p->group);
   float *panels = p->panels + worker * QP_DECODED, *y = p->y + first;
-  for (size_t k = p->first; k < p->end; k += set->kc) {
-    size_t kc = qp_least(p->end - k, set->kc);
+  for (size_t k = p->first; k < p->end; k += p->kc) {
+    size_t kc = qp_least(p->end - k, p->kc);
     for (size_t o = 0; o < outputs;) o += pack_panels(p, panels + o * kc, first + o, outputs - o, k, kc);
     const float *tokens = p->in_place ? p->x + k : copied_at(p, k, kc, 0);
     multiply_panels(p, y, tokens, p->in_place ? p->depth : kc, panels, kc, outputs, p->accumulate || k > 0);
   }
   size_t rank = p->term && p->end == p->depth ? p->term->rank : 0;
-  for (size_t k = 0; k < rank; k += set->kc) {
-    size_t kc = qp_least(rank - k, set->kc);
+  for (size_t k = 0; k < rank; k += p->kc) {
+    size_t kc = qp_least(rank - k, p->kc);
     if (p->transposed)
       qp_pack_columns(set, panels, p->term->factor + k * p->outputs + first, p->outputs, outputs, kc);
     else
@@ -110,11 +112,19 @@ static void multiply_group(void *context, size_t index, size_t worker) {
   }
 }
 
+// Blocks of equal depth, of about set->kc inputs: y is read and written once for each, so a short last one costs as much as a whole one. A
+// fourth more than that still stays in the nearest cache.
+static size_t block_depth(const qp_kernel_set *set, size_t depth) {
+  size_t most = set->kc + set->kc / 4, blocks = (depth + set->kc / 2) / set->kc;
+  if (blocks == 0 || blocks * most < depth) blocks++;
+  return qp_least(most, qp_round_up(qp_parts(depth, blocks), QP_K_UNIT));
+}
+
 // Outputs of a task: whole panels, as many as fit its scratch, so that the busiest thread has least to do. Of equals the one with at
 // most six tasks a thread: a thread that something held up then leaves some to the others.
-static size_t group_of(const qp_kernel_set *set, size_t outputs) {
+static size_t group_of(const qp_kernel_set *set, size_t outputs, size_t kc) {
   size_t panels = (outputs + set->nr - 1) / set->nr, threads = qp_thread_count(), best = 1, least_work = SIZE_MAX;
-  for (size_t group = qp_least(panels, QP_DECODED / set->kc / set->nr); group > 0; group--) {
+  for (size_t group = qp_least(panels, QP_DECODED / kc / set->nr); group > 0; group--) {
     size_t tasks = (panels + group - 1) / group, work = (tasks + threads - 1) / threads * group;
     if (work < least_work || (work == least_work && group * threads * 6 >= panels)) best = group, least_work = work;
   }
@@ -214,12 +224,12 @@ static void multiply(product p, size_t n, void *scratch) {
       return;
     }
   }
-  p.group = group_of(p.set, p.outputs);
-  p.in_place = rows_lie_apart(p.set, p.depth);
-  size_t kc = p.set->kc;
+  p.kc = block_depth(p.set, p.depth);
+  p.group = group_of(p.set, p.outputs, p.kc);
+  p.in_place = rows_lie_apart(p.set, p.depth, p.kc);
   for (size_t done = 0; done < n; done += p.n, p.x += p.n * p.depth, p.y += p.n * p.outputs) {
-    p.n = qp_least(n - done, QP_ROOM / kc);
-    size_t round = p.in_place ? p.depth : QP_ROOM / p.n / kc * kc;
+    p.n = qp_least(n - done, QP_ROOM / p.kc);
+    size_t round = p.in_place ? p.depth : QP_ROOM / p.n / p.kc * p.kc;
     for (p.first = 0; p.first < p.depth; p.first = p.end) {
       p.end = qp_least(p.depth, p.first + round);
       if (!p.in_place) qp_parallel_for((p.n + QP_COPIED - 1) / QP_COPIED, copy_tokens, &p);
