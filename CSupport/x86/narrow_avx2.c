@@ -5,7 +5,14 @@
 #include "x86/leaves_avx2.h"
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#include "x86/narrow_rows.h"
+#define LANES __m256
+#define LOAD _mm256_loadu_ps
+#define STORE _mm256_storeu_ps
+#define FILL _mm256_broadcast_ss
+#define FMA _mm256_fmadd_ps
+#define ZERO _mm256_setzero_ps
+enum { MOST = 3 };
+#include "x86/narrow_columns.h"
 
 // The sums of eight vectors, in order.
 static inline __m256 totals(const __m256 v[8]) {
@@ -57,47 +64,9 @@ void qp_narrow_rows_avx2(float *y, size_t ldy, const float *x, const float *w, s
   if (t < n) all_rows(y + t * ldy, ldy, x + t * columns, w, step, rows, columns, 1, accumulate);
 }
 
-// `n`, at most 3, and `vectors`, of columns, are constants of each call.
-__attribute__((always_inline)) static inline void some_columns(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
-                                                               size_t step, size_t rows, const size_t vectors, const size_t n,
-                                                               int accumulate) {
-  __m256 sum[3][4];
-#pragma clang loop unroll(full)
-  for (size_t t = 0; t < n; t++)
-    for (size_t i = 0; i < vectors; i++) sum[t][i] = accumulate ? _mm256_loadu_ps(y + t * ldy + 8 * i) : _mm256_setzero_ps();
-  for (size_t r = 0; r < rows; r++, w += step) {
-    qp_ask_for_rows(w, step, 1, 8 * vectors);
-    __m256 factor[3];
-#pragma clang loop unroll(full)
-    for (size_t t = 0; t < n; t++) factor[t] = _mm256_broadcast_ss(x + t * ldx + r);
-#pragma clang loop unroll(full)
-    for (size_t i = 0; i < vectors; i++) {
-      __m256 v = _mm256_loadu_ps(w + 8 * i);
-#pragma clang loop unroll(full)
-      for (size_t t = 0; t < n; t++) sum[t][i] = _mm256_fmadd_ps(v, factor[t], sum[t][i]);
-    }
-  }
-#pragma clang loop unroll(full)
-  for (size_t t = 0; t < n; t++)
-    for (size_t i = 0; i < vectors; i++) _mm256_storeu_ps(y + t * ldy + 8 * i, sum[t][i]);
-}
-
-__attribute__((always_inline)) static inline void all_columns(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
-                                                              size_t step, size_t rows, size_t columns, const size_t n,
-                                                              int accumulate) {
-  size_t c = 0;
-  for (; c + 32 <= columns; c += 32) some_columns(y + c, ldy, x, ldx, w + c, step, rows, 4, n, accumulate);
-  for (; c < columns; c += 16) some_columns(y + c, ldy, x, ldx, w + c, step, rows, 2, n, accumulate);
-}
-
-void qp_narrow_columns_avx2(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows, size_t columns,
-                            size_t n, int accumulate) {
-  for (size_t t = 0; t < n; t += 3, x += 3 * ldx, y += 3 * ldy)
-    switch (n - t) {
-      case 1: all_columns(y, ldy, x, ldx, w, step, rows, columns, 1, accumulate); break;
-      case 2: all_columns(y, ldy, x, ldx, w, step, rows, columns, 2, accumulate); break;
-      default: all_columns(y, ldy, x, ldx, w, step, rows, columns, 3, accumulate); break;
-    }
+void qp_narrow_columns_avx2(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows,
+                            size_t columns, size_t n, int accumulate) {
+  narrow_columns(y, ldy, x, ldx, w, step, rows, columns, n, accumulate);
 }
 
 #pragma clang attribute pop

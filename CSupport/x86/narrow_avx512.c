@@ -6,7 +6,15 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
 #include "x86/lanes_avx512.h"
-#include "x86/narrow_rows.h"
+
+#define LANES __m512
+#define LOAD _mm512_loadu_ps
+#define STORE _mm512_storeu_ps
+#define FILL qp_spread_avx512
+#define FMA _mm512_fmadd_ps
+#define ZERO _mm512_setzero_ps
+enum { MOST = 4 };
+#include "x86/narrow_columns.h"
 
 // The sums of sixteen vectors, in order.
 static inline __m512 totals(__m512 v[16]) {
@@ -68,48 +76,9 @@ void qp_narrow_rows_avx512(float *y, size_t ldy, const float *x, const float *w,
     }
 }
 
-// `n`, at most 4, and `vectors`, of columns, are constants of each call.
-__attribute__((always_inline)) static inline void some_columns(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
-                                                               size_t step, size_t rows, const size_t vectors, const size_t n,
-                                                               int accumulate) {
-  __m512 sum[4][4];
-#pragma clang loop unroll(full)
-  for (size_t t = 0; t < n; t++)
-    for (size_t i = 0; i < vectors; i++) sum[t][i] = accumulate ? _mm512_loadu_ps(y + t * ldy + 16 * i) : _mm512_setzero_ps();
-  for (size_t r = 0; r < rows; r++, w += step) {
-    qp_ask_for_rows(w, step, 1, 16 * vectors);
-    __m512 v[4];
-#pragma clang loop unroll(full)
-    for (size_t i = 0; i < vectors; i++) v[i] = _mm512_loadu_ps(w + 16 * i);
-#pragma clang loop unroll(full)
-    for (size_t t = 0; t < n; t++) {
-      __m512 factor = qp_spread_avx512(x + t * ldx + r);
-#pragma clang loop unroll(full)
-      for (size_t i = 0; i < vectors; i++) sum[t][i] = _mm512_fmadd_ps(v[i], factor, sum[t][i]);
-    }
-  }
-#pragma clang loop unroll(full)
-  for (size_t t = 0; t < n; t++)
-    for (size_t i = 0; i < vectors; i++) _mm512_storeu_ps(y + t * ldy + 16 * i, sum[t][i]);
-}
-
-__attribute__((always_inline)) static inline void all_columns(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
-                                                              size_t step, size_t rows, size_t columns, const size_t n,
-                                                              int accumulate) {
-  size_t c = 0;
-  for (; c + 64 <= columns; c += 64) some_columns(y + c, ldy, x, ldx, w + c, step, rows, 4, n, accumulate);
-  for (; c < columns; c += 16) some_columns(y + c, ldy, x, ldx, w + c, step, rows, 1, n, accumulate);
-}
-
 void qp_narrow_columns_avx512(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows,
                               size_t columns, size_t n, int accumulate) {
-  for (size_t t = 0; t < n; t += 4, x += 4 * ldx, y += 4 * ldy)
-    switch (n - t) {
-      case 1: all_columns(y, ldy, x, ldx, w, step, rows, columns, 1, accumulate); break;
-      case 2: all_columns(y, ldy, x, ldx, w, step, rows, columns, 2, accumulate); break;
-      case 3: all_columns(y, ldy, x, ldx, w, step, rows, columns, 3, accumulate); break;
-      default: all_columns(y, ldy, x, ldx, w, step, rows, columns, 4, accumulate); break;
-    }
+  narrow_columns(y, ldy, x, ldx, w, step, rows, columns, n, accumulate);
 }
 
 #pragma clang attribute pop
