@@ -60,7 +60,8 @@ typedef struct qp_kernel_set {
   /// y[n, ldy][row ..< row + rows] (+)= arranged x · Wᵀ.
   void (*few_rows)(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
                    int accumulate);
-  /// dx[n, columns][column ..< column + columns] (+)= dy · W; columns from a multiple of QP_FEW_UNIT to one, or to the end of W, at most QP_FEW_COLUMNS.
+  /// dx[n, columns][column ..< column + columns] (+)= dy · W; from a multiple of QP_FEW_UNIT to one, or to the end of W, at most
+  /// QP_FEW_COLUMNS.
   void (*few_columns)(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                       int accumulate);
   /// y[n, ldy][rows] (+)= x[n, columns] · Wᵀ, where rows of W lie `step` numbers apart and are short: a term of low rank, scores of keys;

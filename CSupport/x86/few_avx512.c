@@ -1,5 +1,5 @@
-/// AVX-512: products with few tokens. Weights are decoded into registers and used at once; nothing is packed. Forward sums up levels and
-/// scales the sum; backward scales the table of levels, so that a lookup gives the weight itself.
+/// AVX-512: products with few tokens. Weights are decoded into registers and used at once; nothing is packed. Of 4-bit codes most shapes
+/// take two runs of 64 columns at a time (few_pairs_avx512.h), the rest runs of 32 (few_singles_avx512.h).
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <string.h>

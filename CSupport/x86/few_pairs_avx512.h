@@ -1,5 +1,5 @@
 /// AVX-512: products of few tokens with rows of whole runs of 64 columns that lie in one block each. Eight codes a lane: 128 columns are one
-/// load of codes. Include after the target pragma.
+/// load of codes. Forward sums up levels and scales the sum; backward scales dy. Include after the target pragma.
 #ifndef QP_FEW_PAIRS_AVX512_H
 #define QP_FEW_PAIRS_AVX512_H
 
@@ -7,6 +7,8 @@
 
 #include "x86/pairs_avx512.h"
 #include "x86/q4_bytes.h"
+
+_Static_assert(QP_PAIR == QP_FEW_UNIT, "tasks of few_columns take whole pairs");
 
 // Σ level * x of `n` tokens for `rows` loads of codes, in each lane of the eight columns whose codes it holds. Unless `is_pair`, both halves
 // of a load are of the same columns. All of these, and `is_nested`, are constants of each call, here and below.

@@ -1,5 +1,5 @@
-/// AVX-512: products of few tokens with rows of any whole runs of 32 columns, for blocks of 32 and rows that 64 does not divide. Include
-/// after the target pragma.
+/// AVX-512: products of few tokens with rows of any whole runs of 32 columns, for blocks of 32 and rows that 64 does not divide. A
+/// table of levels is scaled once for every run, so a lookup gives the weight itself. Include after the target pragma.
 #ifndef QP_FEW_SINGLES_AVX512_H
 #define QP_FEW_SINGLES_AVX512_H
 

@@ -11,6 +11,8 @@
 #include "x86/pairs_avx512.h"
 #include "x86/q4_bytes.h"
 
+_Static_assert(QP_RUN == QP_FIXED, "a run of codes has one scale of x");
+
 // Of every 128 columns those with the same place in a lane beside each other, the first code of a lane first.
 void qp_fixed_arrange_avx512(int16_t *dst, const int16_t *x, size_t run) {
   static const int16_t order[32] = {0, 4, 8,  12, 16, 20, 24, 28, 1, 5, 9,  13, 17, 21, 25, 29,
@@ -136,19 +138,19 @@ __attribute__((always_inline)) static inline void fixed_rows(float *y, const int
     all_rows(y, &p, row, row + rows, p.shift, 1, has_vnni);
 }
 
-void qp_fixed_rows_bw(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16], size_t row,
-                      size_t rows) {
+void qp_fixed_rows_avx512_bw(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w,
+                             const int16_t levels[16], size_t row, size_t rows) {
   fixed_rows(y, x, x_scales, w, levels, row, rows, 0);
 }
 
-void qp_fixed_rows_vnni(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16], size_t row,
-                        size_t rows) {
+void qp_fixed_rows_avx512_vnni(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w,
+                               const int16_t levels[16], size_t row, size_t rows) {
   fixed_rows(y, x, x_scales, w, levels, row, rows, 1);
 }
 
 void qp_fixed_rows_avx512(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
                           size_t row, size_t rows) {
-  (qp_has_vnni() ? qp_fixed_rows_vnni : qp_fixed_rows_bw)(y, x, x_scales, w, levels, row, rows);
+  (qp_has_vnni() ? qp_fixed_rows_avx512_vnni : qp_fixed_rows_avx512_bw)(y, x, x_scales, w, levels, row, rows);
 }
 
 #pragma clang attribute pop

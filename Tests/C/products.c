@@ -3,7 +3,7 @@
 #include "x86/cpu.h"
 #include "x86/leaves_avx512.h"
 
-static const size_t ragged[][2] = {{16, 32}, {33, 31}, {50, 38}, {37, 96}, {70, 320}, {19, 1024}};
+static const size_t ragged[][2] = {{16, 32}, {33, 31}, {50, 38}, {37, 96}, {70, 320}, {19, 1024}, {6, 1728}};
 enum { SHAPES = sizeof ragged / sizeof *ragged };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -191,8 +191,8 @@ static void fixed_by_vnni(void) {
         qp_fixed_arrange_avx512(x, of_run, run);
       }
       float *scales = random_floats(columns / QP_FIXED, 1), *found = room_floats(rows), *expected = room_floats(rows);
-      qp_fixed_rows_vnni(found, x, scales, &w.view, levels, 0, rows);
-      qp_fixed_rows_bw(expected, x, scales, &w.view, levels, 0, rows);
+      qp_fixed_rows_avx512_vnni(found, x, scales, &w.view, levels, 0, rows);
+      qp_fixed_rows_avx512_bw(expected, x, scales, &w.view, levels, 0, rows);
       same("fixed_rows", found, expected, rows * sizeof(float));
       clear();
     }
@@ -205,7 +205,7 @@ void test_few(const qp_kernel_set *set) {
 #endif
   if (set->narrow_rows) narrow(set), weighed(set);
   if (!set->few_takes) return;  // such a set packs always
-  for (int storage = 0; storage < STORAGES; storage++)
+  for (int storage = 0; storage <= LARGE_NESTED; storage++)
     for (size_t s = 0; s < SHAPES; s++)
       for (size_t n = 1; n <= QP_FEW_MAX; n++)
         for (int transposed = 0; transposed < 2; transposed++)
