@@ -4,13 +4,15 @@
 
 #include <stddef.h>
 
+#include "x86/ask.h"
+
 enum { QP_NARROW_AHEAD = 32 };  // rows
 
-/// Asks for `count` rows that come QP_NARROW_AHEAD later: sixteen keys of attention fill a page, and the processor's own prefetcher ends
-/// with it. Into the second cache: the nearest one waits for a few lines at a time only.
+/// Asks for `count` rows that come QP_NARROW_AHEAD later: sixteen keys of attention fill a page, and the processor's own prefetcher
+/// ends with it.
 __attribute__((always_inline)) static inline void qp_ask_for_rows(const float *w, size_t step, size_t count, size_t columns) {
   for (size_t r = QP_NARROW_AHEAD; r < QP_NARROW_AHEAD + count; r++)
-    for (size_t k = 0; k < columns; k += 16) _mm_prefetch((const char *)((uintptr_t)w + (r * step + k) * sizeof(float)), _MM_HINT_T1);
+    for (size_t k = 0; k < columns; k += 16) qp_ask_second(w, (r * step + k) * sizeof(float));
 }
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "leaves/q4_scales.h"
+#include "x86/ask.h"
 
 enum {
   QP_AHEAD = 16,          // rows that codes are asked for ahead of time
@@ -33,11 +34,6 @@ static inline void qp_transpose_bytes(__m128i columns[16], const __m128i rows[16
     columns[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
     columns[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
   }
-}
-
-/// Asks for a line of cache. Past the end of an array does no harm.
-static inline void qp_ask(const void *base, size_t bytes) {
-  _mm_prefetch((const char *)((uintptr_t)base + bytes), _MM_HINT_T0);
 }
 
 /// Asks for the codes and the scale of a row that will be decoded soon: rows lie in different pages, so the processor's own

@@ -10,7 +10,11 @@
 #include "x86/q4_bytes.h"
 #include "x86/transpose_avx2.h"
 
-enum { NR = QP_AVX2_NR, AHEAD = 8 };  // rows of halves that are asked for ahead of time
+enum {
+  NR = QP_AVX2_NR,
+  AHEAD = 48,               // rows of halves that are asked for ahead of time
+  HALF_COLUMNS = 4 * NR,  // whose panels are filled together
+};
 
 void qp_decode_q4_avx2(float *y, const uint8_t *codes, const float *levels, float scale, size_t count) {
   __m256i planes[4];
@@ -45,17 +49,34 @@ static inline __m256 wide(const uint16_t *x, const qp_storage storage) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
 }
 
-// Sixteen whole rows; kc a multiple of 8.
+// The lower and the upper halves of eight pairs.
+__attribute__((always_inline)) static inline void split_pairs(__m256 halves[2], __m256i pairs, const qp_storage storage) {
+  if (storage == QP_F16) {
+    __m256i four = _mm256_packus_epi32(_mm256_and_si256(pairs, _mm256_set1_epi32(0xffff)), _mm256_srli_epi32(pairs, 16));
+    four = _mm256_permute4x64_epi64(four, 0xd8);
+    halves[0] = _mm256_cvtph_ps(_mm256_castsi256_si128(four));
+    halves[1] = _mm256_cvtph_ps(_mm256_extracti128_si256(four, 1));
+  } else {
+    halves[0] = _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
+    halves[1] = _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32((int)0xffff0000)));
+  }
+}
+
+// Sixteen whole rows; kc a multiple of 16. Two columns are transposed as one lane.
 __attribute__((always_inline)) static inline void half_rows(float *dst, const uint16_t *x, const qp_storage storage,
                                                             size_t ld, size_t kc) {
-  for (size_t i = 0; i < NR; i += 8)
-    for (size_t k = 0; k < kc; k += 8) {
-      __m256 r[8];
-      if ((size_t)(x + k) % 64 < 16)
-        for (size_t j = 0; j < 8; j++) qp_ask(x, 2 * ((i + j + AHEAD) * ld + k));
-      for (size_t j = 0; j < 8; j++) r[j] = wide(x + (i + j) * ld + k, storage);
+  for (size_t k = 0; k < kc; k += 16)
+    for (size_t i = 0; i < NR; i += 8) {
+      __m256 r[8], halves[2];
+      if ((size_t)(x + k) % 64 < 32)
+        for (size_t j = 0; j < 8; j++) qp_ask_second(x, 2 * ((i + j + AHEAD) * ld + k));
+      for (size_t j = 0; j < 8; j++) r[j] = _mm256_loadu_ps((const float *)(x + (i + j) * ld + k));
       qp_transpose8_avx2(r);
-      for (size_t j = 0; j < 8; j++) _mm256_storeu_ps(dst + (k + j) * NR + i, r[j]);
+      for (size_t j = 0; j < 8; j++) {
+        split_pairs(halves, _mm256_castps_si256(r[j]), storage);
+        _mm256_storeu_ps(dst + (k + 2 * j) * NR + i, halves[0]);
+        _mm256_storeu_ps(dst + (k + 2 * j + 1) * NR + i, halves[1]);
+      }
     }
 }
 
@@ -65,11 +86,11 @@ void qp_pack_weight_rows_avx2(float *dst, const qp_matrix *w, size_t row, size_t
     return;
   }
   const uint16_t *halves = (const uint16_t *)w->values + row * w->columns + column;
-  if (w->storage == QP_F16 && rows == NR && kc % 8 == 0) {
+  if (w->storage == QP_F16 && rows == NR && kc % 16 == 0) {
     half_rows(dst, halves, QP_F16, w->columns, kc);
     return;
   }
-  if (w->storage == QP_BF16 && rows == NR && kc % 8 == 0) {
+  if (w->storage == QP_BF16 && rows == NR && kc % 16 == 0) {
     half_rows(dst, halves, QP_BF16, w->columns, kc);
     return;
   }
@@ -99,12 +120,16 @@ void qp_pack_weight_rows_avx2(float *dst, const qp_matrix *w, size_t row, size_t
   }
 }
 
-static inline void half_columns(float *dst, const qp_matrix *w, size_t first, size_t kc) {
-  const uint16_t *x = (const uint16_t *)w->values + first;
-  for (size_t k = 0; k < kc; k++, x += w->columns) {
-    qp_ask(x, 2 * AHEAD * w->columns);
-    for (size_t i = 0; i < NR; i += 8) _mm256_storeu_ps(dst + k * NR + i, wide(x + i, w->storage));
-  }
+// Whole panels, HALF_COLUMNS columns at most: as much of a row at a time as there is.
+__attribute__((always_inline)) static inline size_t half_columns(float *dst, const uint16_t *x, const qp_storage storage,
+                                                                 size_t ld, size_t columns, size_t kc) {
+  columns = columns < HALF_COLUMNS ? columns / NR * NR : HALF_COLUMNS;
+  for (size_t k = 0; k < kc; k++, x += ld)
+    for (size_t c = 0; c < columns; c += NR) {
+      qp_ask_second(x, 2 * (AHEAD * ld + c));
+      for (size_t i = 0; i < NR; i += 8) _mm256_storeu_ps(dst + c * kc + k * NR + i, wide(x + c + i, storage));
+    }
+  return columns;
 }
 
 // One panel of 16 columns, two rows at a time.
@@ -148,8 +173,10 @@ size_t qp_pack_weight_columns_avx2(float *dst, const qp_matrix *w, size_t row, s
   size_t first = row * w->columns + column, valid = columns < NR ? columns : NR;
   if (w->storage == QP_F32) {
     qp_pack_straight_avx2(dst, (const float *)w->values + first, w->columns, valid, kc);
-  } else if (w->storage != QP_Q4 && valid == NR) {
-    half_columns(dst, w, first, kc);
+  } else if (w->storage == QP_F16 && valid == NR) {
+    return half_columns(dst, (const uint16_t *)w->values + first, QP_F16, w->columns, columns, kc);
+  } else if (w->storage == QP_BF16 && valid == NR) {
+    return half_columns(dst, (const uint16_t *)w->values + first, QP_BF16, w->columns, columns, kc);
   } else if (!qp_aligned_q4(w)) {
     qp_pack_weight_columns_any(&qp_kernels_avx2, dst, w, row, kc, column, valid);
   } else {

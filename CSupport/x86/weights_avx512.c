@@ -10,7 +10,7 @@
 #include "x86/q4_bytes.h"
 #include "x86/transpose_avx512.h"
 
-enum { NR = QP_AVX512_NR, AHEAD = 32 };  // rows of halves that are asked for ahead of time
+enum { NR = QP_AVX512_NR, AHEAD = 48 };  // rows of halves that are asked for ahead of time
 
 // Sixteen codes from eight bytes, in order.
 static inline __m512i codes16(__m128i bytes) {
@@ -46,28 +46,58 @@ __attribute__((always_inline)) static inline __m512 load_half(const uint16_t *x,
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 
-__attribute__((always_inline)) static inline void half_rows(float *dst, const uint16_t *x, const qp_storage storage,
-                                                            size_t ld, size_t rows, size_t kc) {
-  for (size_t i = 0; i < NR; i += 16)
-    for (size_t k = 0; k < kc; k += 16) {
-      size_t depth = kc - k < 16 ? kc - k : 16;
-      __m512 r[16];
-      if ((size_t)(x + k) % 64 < 32)
-        for (size_t j = 0; j < 16; j++) qp_ask(x, 2 * ((i + j + AHEAD) * ld + k));
-      for (size_t j = 0; j < 16; j++)
-        r[j] = i + j < rows ? load_half(x + (i + j) * ld + k, storage, qp_mask_of(depth)) : _mm512_setzero_ps();
-      qp_transpose16_avx512(r);
-      for (size_t j = 0; j < depth; j++) _mm512_storeu_ps(dst + (k + j) * NR + i, r[j]);
-    }
+// The lower halves of sixteen pairs.
+__attribute__((always_inline)) static inline __m512 lower_halves(__m512i pairs, const qp_storage storage) {
+  if (storage == QP_F16) return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(pairs));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
 }
 
-__attribute__((always_inline)) static inline void half_columns(float *dst, const uint16_t *x, const qp_storage storage,
-                                                               size_t ld, size_t columns, size_t kc) {
-  __mmask16 low = qp_mask_of(columns), high = columns > 16 ? qp_mask_of(columns - 16) : 0;
-  for (size_t k = 0; k < kc; k++) {
-    qp_ask(x, 2 * (k + AHEAD) * ld);
-    _mm512_storeu_ps(dst + k * NR, load_half(x + k * ld, storage, low));
-    _mm512_storeu_ps(dst + k * NR + 16, load_half(x + k * ld + 16, storage, high));
+// Two columns are transposed as one lane.
+__attribute__((always_inline)) static inline void half_rows(float *dst, const uint16_t *x, const qp_storage storage,
+                                                            size_t ld, size_t rows, size_t kc) {
+  for (size_t k = 0; k < kc; k += 32) {
+    size_t depth = kc - k < 32 ? kc - k : 32;
+    __mmask32 mask = ~(__mmask32)0 >> (32 - depth);
+    for (size_t i = 0; i < NR; i += 16) {
+      __m512 r[16];
+      for (size_t j = 0; j < 16; j++) qp_ask_second(x, 2 * ((i + j + AHEAD) * ld + k));
+      for (size_t j = 0; j < 16; j++)
+        r[j] = i + j < rows ? _mm512_castsi512_ps(_mm512_maskz_loadu_epi16(mask, x + (i + j) * ld + k)) : _mm512_setzero_ps();
+      qp_transpose16_avx512(r);
+      for (size_t j = 0; j < depth; j += 2) {
+        __m512i pairs = _mm512_castps_si512(r[j / 2]);
+        float *at = dst + (k + j) * NR + i;
+        _mm512_storeu_ps(at, lower_halves(pairs, storage));
+        if (j + 1 < depth) _mm512_storeu_ps(at + NR, lower_halves(_mm512_srli_epi32(pairs, 16), storage));
+      }
+    }
+  }
+}
+
+// So many panels, a constant of each call: as much of a row at a time as there is. `low` and `high` are the columns that the halves of a
+// panel have.
+__attribute__((always_inline)) static inline size_t half_panels(float *dst, const uint16_t *x, const qp_storage storage, size_t ld,
+                                                                const size_t panels, __mmask16 low, __mmask16 high, size_t kc) {
+  for (size_t k = 0; k < kc; k++, x += ld)
+#pragma clang loop unroll(full)
+    for (size_t c = 0; c < panels * NR; c += NR) {
+      float *at = dst + c * kc + k * NR;
+      qp_ask_second(x, 2 * (AHEAD * ld + c));
+      _mm512_storeu_ps(at, load_half(x + c, storage, low));
+      _mm512_storeu_ps(at + 16, load_half(x + c + 16, storage, high));
+    }
+  return panels * NR;
+}
+
+__attribute__((always_inline)) static inline size_t half_columns(float *dst, const uint16_t *x, const qp_storage storage,
+                                                                 size_t ld, size_t columns, size_t kc) {
+  const __mmask16 all = 0xffff;
+  switch (columns / NR) {
+    case 0: half_panels(dst, x, storage, ld, 1, qp_mask_of(columns), columns > 16 ? qp_mask_of(columns - 16) : 0, kc); return columns;
+    case 1: return half_panels(dst, x, storage, ld, 1, all, all, kc);
+    case 2: return half_panels(dst, x, storage, ld, 2, all, all, kc);
+    case 3: return half_panels(dst, x, storage, ld, 3, all, all, kc);
+    default: return half_panels(dst, x, storage, ld, 4, all, all, kc);
   }
 }
 
@@ -128,8 +158,8 @@ size_t qp_pack_weight_columns_avx512(float *dst, const qp_matrix *w, size_t row,
   const uint16_t *halves = (const uint16_t *)w->values + first;
   switch (w->storage) {
     case QP_F32: qp_pack_straight_avx512(dst, (const float *)w->values + first, w->columns, valid, kc); return valid;
-    case QP_F16: half_columns(dst, halves, QP_F16, w->columns, valid, kc); return valid;
-    case QP_BF16: half_columns(dst, halves, QP_BF16, w->columns, valid, kc); return valid;
+    case QP_F16: return half_columns(dst, halves, QP_F16, w->columns, columns, kc);
+    case QP_BF16: return half_columns(dst, halves, QP_BF16, w->columns, columns, kc);
     default: break;
   }
   if (!qp_aligned_q4(w)) {
