@@ -80,6 +80,42 @@ __attribute__((always_inline)) static inline void half_rows(float *dst, const ui
     }
 }
 
+// rows[i] byte j -> columns[j] byte i.
+static inline void transpose_bytes(__m128i columns[16], const __m128i rows[16]) {
+  __m128i a[16], b[16];
+  for (int i = 0; i < 8; i++) {  // interleave row i with row i + 8, four times: each pass moves one bit of the index
+    a[2 * i] = _mm_unpacklo_epi8(rows[i], rows[i + 8]);
+    a[2 * i + 1] = _mm_unpackhi_epi8(rows[i], rows[i + 8]);
+  }
+  for (int i = 0; i < 8; i++) {
+    b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
+    b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
+  }
+  for (int i = 0; i < 8; i++) {
+    a[2 * i] = _mm_unpacklo_epi8(b[i], b[i + 8]);
+    a[2 * i + 1] = _mm_unpackhi_epi8(b[i], b[i + 8]);
+  }
+  for (int i = 0; i < 8; i++) {
+    columns[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
+    columns[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
+  }
+}
+
+// The 16 bytes of codes of 32 columns of up to 16 rows, transposed, and the scales of those rows (0 past `rows`). Unless `first`,
+// `scales` hold what the 32 columns before left.
+static inline void load_codes(__m128i columns[16], __m128 scales[4], const qp_scales *s, size_t row, size_t rows,
+                              size_t column, int first) {
+  const qp_matrix *w = s->w;
+  const uint8_t *codes = (const uint8_t *)w->values + (row * w->columns + column) / 2;
+  __m128i lines[16];
+  if ((size_t)codes % 64 < 16)  // once a line of cache
+    for (size_t i = 0; i < 16; i++) qp_ask_second_for(s, (row + QP_AHEAD + i) * w->columns + column);
+  for (size_t i = 0; i < 16; i++)
+    lines[i] = i < rows ? _mm_loadu_si128((const __m128i *)(codes + i * w->columns / 2)) : _mm_setzero_si128();
+  transpose_bytes(columns, lines);
+  if (first || !qp_run_goes_on(w, column)) qp_scales_of_rows(scales, s, row, rows, column);
+}
+
 void qp_pack_weight_rows_avx2(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc) {
   if (w->storage == QP_F32) {
     qp_pack_transposed_avx2(dst, (const float *)w->values + row * w->columns + column, w->columns, rows, kc);
@@ -101,12 +137,12 @@ void qp_pack_weight_rows_avx2(float *dst, const qp_matrix *w, size_t row, size_t
   qp_scales s = qp_scales_of(w);
   __m256i planes[4];
   qp_planes(planes, w->levels);
-  float scales[16];
+  __m128 scales[4];
   for (size_t k = 0; k < kc; k += 32) {
     __m128i columns[16];
-    qp_load_codes(columns, scales, &s, row, rows, column + k, k == 0);
+    load_codes(columns, scales, &s, row, rows, column + k, k == 0);
     __m256 scale[4];
-    for (int i = 0; i < 4; i++) scale[i] = _mm256_broadcast_ps((const __m128 *)(scales + 4 * i));
+    for (int i = 0; i < 4; i++) scale[i] = _mm256_set_m128(scales[i], scales[i]);
     for (int j = 0; j < 16; j++) {
       __m256 v[4];
       float *even = dst + (k + 2 * (size_t)j) * NR, *odd = even + NR;

@@ -101,6 +101,39 @@ __attribute__((always_inline)) static inline size_t half_columns(float *dst, con
   }
 }
 
+// Sixteen rows, or what there is of them, to lanes of a panel: eight columns are transposed as one lane.
+static inline void q4_rows(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc) {
+  qp_scales s = qp_scales_of(w);
+  __m512 levels = _mm512_loadu_ps(w->levels), scale = _mm512_setzero_ps();
+  const uint8_t *codes = (const uint8_t *)w->values + (row * w->columns + column) / 2;
+  for (size_t k = 0; k < kc; k += 128) {
+    size_t depth = kc - k < 128 ? kc - k : 128;
+    __mmask16 mask = qp_mask_of(depth / 8);
+    __m512 r[16];
+    for (size_t i = 0; i < 16; i++) qp_ask_second_for(&s, (row + QP_AHEAD + i) * w->columns + column + k);
+    for (size_t i = 0; i < 16; i++)
+      r[i] = i < rows ? _mm512_maskz_loadu_ps(mask, codes + (i * w->columns + k) / 2) : _mm512_setzero_ps();
+    qp_transpose16_avx512(r);
+    for (size_t c = 0; c < depth; c += 32) {
+      if (k + c == 0 || !qp_run_goes_on(w, column + k + c)) {
+        __m128 v[4];
+        qp_scales_of_rows(v, &s, row, rows, column + k + c);
+        __m256 low = _mm256_set_m128(v[1], v[0]), high = _mm256_set_m128(v[3], v[2]);
+        scale = _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+      }
+      for (size_t j = 0; j < 4; j++) {
+        __m512i lane = _mm512_castps_si512(r[c / 8 + j]);
+        float *at = dst + (k + c + 8 * j) * NR;
+#pragma clang loop unroll(full)
+        for (size_t n = 0; n < 8; n++) {  // of a byte the high nibble is the first
+          __m512 level = _mm512_permutexvar_ps(_mm512_srli_epi32(lane, (unsigned)(4 * n)), levels);
+          _mm512_storeu_ps(at + (n ^ 1) * NR, _mm512_mul_ps(level, scale));
+        }
+      }
+    }
+  }
+}
+
 void qp_pack_weight_rows_avx512(float *dst, const qp_matrix *w, size_t row, size_t rows, size_t column, size_t kc) {
   const uint16_t *halves = (const uint16_t *)w->values + row * w->columns + column;
   switch (w->storage) {
@@ -115,35 +148,20 @@ void qp_pack_weight_rows_avx512(float *dst, const qp_matrix *w, size_t row, size
     qp_pack_weight_rows_any(&qp_kernels_avx512, dst, w, row, rows, column, kc);
     return;
   }
-  qp_scales s = qp_scales_of(w);
-  __m512 levels = _mm512_loadu_ps(w->levels);
-  for (size_t i = 0; i < NR; i += 16) {
-    size_t valid = i >= rows ? 0 : rows - i < 16 ? rows - i : 16;
-    float scales[16];
-    for (size_t k = 0; k < kc; k += 32) {
-      __m128i columns[16];
-      qp_load_codes(columns, scales, &s, row + i, valid, column + k, k == 0);
-      __m512 scale = _mm512_loadu_ps(scales);
-      float *at = dst + k * NR + i;
-      for (int j = 0; j < 16; j++) {
-        __m512i pair = _mm512_cvtepu8_epi32(columns[j]);
-        _mm512_storeu_ps(at + 2 * j * NR, _mm512_mul_ps(_mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), levels), scale));
-        _mm512_storeu_ps(at + (2 * j + 1) * NR, _mm512_mul_ps(_mm512_permutexvar_ps(pair, levels), scale));
-      }
-    }
-  }
+  for (size_t i = 0; i < NR; i += 16) q4_rows(dst + i, w, row + i, i >= rows ? 0 : rows - i < 16 ? rows - i : 16, column, kc);
 }
 
-// Panels of `columns` columns, a constant multiple of 32, that share the scale of their row.
+// Panels of `columns` columns, which share the scale of their row, or of runs of 64 that do. A constant multiple of 32.
 __attribute__((always_inline)) static inline void q4_panels(float *dst, const qp_matrix *w, size_t first, size_t kc,
                                                             const size_t columns) {
   qp_scales s = qp_scales_of(w);
-  __m512 levels = _mm512_loadu_ps(w->levels);
+  __m512 levels = _mm512_loadu_ps(w->levels), scaled;
   for (size_t k = 0; k < kc; k++, first += w->columns) {
     const uint8_t *codes = (const uint8_t *)w->values + first / 2;
-    qp_ask_for(&s, first + QP_AHEAD * w->columns);
-    __m512 scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(&s, first)));
+    qp_ask_second_for(&s, first + 2 * QP_AHEAD * w->columns);
+#pragma clang loop unroll(full)
     for (size_t c = 0; c < columns; c += NR) {
+      if (c % 64 == 0) scaled = _mm512_mul_ps(levels, _mm512_set1_ps(qp_scale_at(&s, first + c)));
       __m128i bytes = _mm_loadu_si128((const __m128i *)(codes + c / 2)), high = _mm_srli_epi16(bytes, 4);
       __m512i left = _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(high, bytes));
       __m512i right = _mm512_cvtepu8_epi32(_mm_unpackhi_epi8(high, bytes));
@@ -166,9 +184,13 @@ size_t qp_pack_weight_columns_avx512(float *dst, const qp_matrix *w, size_t row,
     qp_pack_weight_columns_any(&qp_kernels_avx512, dst, w, row, kc, column, valid);
     return valid;
   }
-  if (columns >= 64 && qp_runs_of_64(w) && first % 64 == 0) {
-    q4_panels(dst, w, first, kc, 64);
-    return 64;
+  if (qp_runs_of_64(w) && first % 64 == 0 && columns >= 64) {
+    if (columns < 128) {
+      q4_panels(dst, w, first, kc, 64);
+      return 64;
+    }
+    q4_panels(dst, w, first, kc, 128);  // a line of cache
+    return 128;
   }
   q4_panels(dst, w, first, kc, NR);
   return NR;
