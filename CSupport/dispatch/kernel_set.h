@@ -104,6 +104,8 @@ typedef struct qp_kernel_set {
   void (*swiglu_backward)(float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count);
 
   // ---- vectors
+  /// y = x; of y only whole lines of cache are written, past the caches, and may arrive after what is stored later.
+  void (*write_past)(float *y, const float *x, size_t count);
   void (*add)(float *y, const float *a, const float *b, size_t count);
   void (*axpy)(float *y, const float *x, float scale, size_t count);
   void (*scale)(float *y, float scale, size_t count);

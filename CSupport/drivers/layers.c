@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "dispatch/kernel_set.h"
+#include "drivers/results.h"
 #include "drivers/split.h"
 #include "threads/parallel.h"
 
@@ -15,8 +16,8 @@ typedef struct {
   const int32_t *ids;
   int32_t *argmax;
   float scale;
-  size_t n, d, part, heads, head;
-  int flag;
+  size_t n, d, part, head;
+  int flag, past;
 } row_job;
 
 static size_t end_of(const row_job *j, size_t i) { return qp_part_end(j->n, j->part, i); }
@@ -24,23 +25,33 @@ static size_t end_of(const row_job *j, size_t i) { return qp_part_end(j->n, j->p
 static void rms_norm_task(void *context, size_t i, size_t worker) {
   (void)worker;
   row_job *j = context;
-  for (size_t row = i * j->part; row < end_of(j, i); row++)
-    j->y2[row] = j->set->rms_norm(j->y + row * j->d, j->x + row * j->d, j->weight, j->scale, j->d);
+  float room[QP_RESULT_ROOM];
+  for (size_t row = i * j->part; row < end_of(j, i); row++) {
+    float *y = j->y + row * j->d;
+    j->y2[row] = j->set->rms_norm(j->past ? room : y, j->x + row * j->d, j->weight, j->scale, j->d);
+    if (j->past) j->set->write_past(y, room, j->d);
+  }
+  if (j->past) qp_end_of_results();
 }
 
 void qp_rms_norm(float *y, float *inverse_rms, const float *x, const float *weight, float eps, size_t n, size_t d) {
   size_t part = qp_rows_of_piece(d);
   qp_parallel_for(qp_parts(n, part), rms_norm_task,
                   &(row_job){.set = qp_kernels(), .y = y, .y2 = inverse_rms, .x = x, .weight = weight, .scale = eps, .n = n,
-                             .d = d, .part = part});
+                             .d = d, .part = part, .past = qp_goes_past_caches(n, d)});
 }
 
 static void rms_norm_backward_task(void *context, size_t i, size_t worker) {
   (void)worker;
   row_job *j = context;
-  for (size_t row = i * j->part; row < end_of(j, i); row++)
-    j->set->rms_norm_backward(j->y + row * j->d, j->dy + row * j->d, j->x + row * j->d, j->inverse_rms[row], j->weight,
-                              j->d, j->flag);
+  float room[QP_RESULT_ROOM];
+  for (size_t row = i * j->part; row < end_of(j, i); row++) {
+    float *dx = j->y + row * j->d;
+    j->set->rms_norm_backward(j->past ? room : dx, j->dy + row * j->d, j->x + row * j->d, j->inverse_rms[row], j->weight, j->d,
+                              j->flag);
+    if (j->past) j->set->write_past(dx, room, j->d);
+  }
+  if (j->past) qp_end_of_results();
 }
 
 // Each task owns some columns and takes the rows in order.
@@ -56,7 +67,7 @@ void qp_rms_norm_backward(float *dx, float *dweight, const float *dy, const floa
                           const float *weight, size_t n, size_t d, int accumulate) {
   size_t part = qp_rows_of_piece(d);
   row_job job = {.set = qp_kernels(), .y = dx, .dy = dy, .x = x, .inverse_rms = inverse_rms, .weight = weight, .n = n,
-                 .d = d, .part = part, .flag = accumulate};
+                 .d = d, .part = part, .flag = accumulate, .past = !accumulate && qp_goes_past_caches(n, d)};
   qp_parallel_for(qp_parts(n, part), rms_norm_backward_task, &job);
   job.y = dweight;
   if (dweight) qp_parallel_for(qp_parts(d, COLUMNS), rms_norm_weight_task, &job);
@@ -65,20 +76,24 @@ void qp_rms_norm_backward(float *dx, float *dweight, const float *dy, const floa
 static void rotate_task(void *context, size_t i, size_t worker) {
   (void)worker;
   row_job *j = context;
+  float room[QP_RESULT_ROOM];
   size_t half = j->head / 2;
-  for (size_t row = i * j->part; row < end_of(j, i); row++)
-    for (size_t head = 0; head < j->heads; head++) {
-      size_t at = (row * j->heads + head) * j->head, angles = (size_t)j->ids[row] * half;
-      j->set->rotate(j->y + at, j->x + at, j->cosine + angles, j->sine + angles, half, j->flag);
-    }
+  for (size_t row = i * j->part; row < end_of(j, i); row++) {
+    float *y = j->y + row * j->d, *to = j->past ? room : y;
+    size_t angles = (size_t)j->ids[row] * half;
+    for (size_t at = 0; at < j->d; at += j->head)
+      j->set->rotate(to + at, j->x + row * j->d + at, j->cosine + angles, j->sine + angles, half, j->flag);
+    if (j->past) j->set->write_past(y, room, j->d);
+  }
+  if (j->past) qp_end_of_results();
 }
 
 void qp_rotate(float *y, const float *x, const float *cosine, const float *sine, const int32_t *positions, size_t n, size_t heads,
                size_t head, int inverse) {
-  size_t part = qp_rows_of_piece(heads * head);
+  size_t d = heads * head, part = qp_rows_of_piece(d);
   qp_parallel_for(qp_parts(n, part), rotate_task,
-                  &(row_job){.set = qp_kernels(), .y = y, .x = x, .cosine = cosine, .sine = sine, .ids = positions, .n = n,
-                             .heads = heads, .head = head, .flag = inverse, .part = part});
+                  &(row_job){.set = qp_kernels(), .y = y, .x = x, .cosine = cosine, .sine = sine, .ids = positions, .n = n, .d = d,
+                             .head = head, .flag = inverse, .part = part, .past = qp_goes_past_caches(n, d)});
 }
 
 static void swiglu_task(void *context, size_t i, size_t worker) {

@@ -8,6 +8,7 @@
 typedef float lanes __attribute__((ext_vector_type(16), aligned(4)));
 typedef uint32_t word_lanes __attribute__((ext_vector_type(16), aligned(4)));
 typedef int32_t whole_lanes __attribute__((ext_vector_type(16), aligned(4)));
+typedef float whole_line __attribute__((ext_vector_type(16)));
 typedef float lanes8 __attribute__((ext_vector_type(8)));
 typedef float lanes4 __attribute__((ext_vector_type(4)));
 
@@ -239,6 +240,14 @@ static void NAME(swiglu_backward)(float *dgate, float *dup, const float *dy, con
     NAME(swiglu_backward)(rest[0], rest[1], rest[2], rest[3], rest[4], 16);
     memcpy(dgate + i, rest[0], bytes), memcpy(dup + i, rest[1], bytes);
   }
+}
+
+static void NAME(write_past)(float *y, const float *x, size_t count) {
+  size_t i = (64 - (uintptr_t)y % 64) % 64 / sizeof(float);
+  if (i > count) i = count;
+  memcpy(y, x, i * sizeof(float));
+  for (; i + 16 <= count; i += 16) __builtin_nontemporal_store(*(const lanes *)(x + i), (whole_line *)(y + i));
+  memcpy(y + i, x + i, (count - i) * sizeof(float));
 }
 
 static void NAME(add)(float *y, const float *a, const float *b, size_t count) {

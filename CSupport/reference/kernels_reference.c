@@ -33,6 +33,7 @@ const qp_kernel_set qp_kernels_reference = {
     .rotate = qp_ref_rotate,
     .swiglu = qp_ref_swiglu,
     .swiglu_backward = qp_ref_swiglu_backward,
+    .write_past = qp_ref_write_past,
     .add = qp_ref_add,
     .axpy = qp_ref_axpy,
     .scale = qp_ref_scale,

@@ -31,6 +31,7 @@ void qp_ref_rotate(float *y, const float *x, const float *cosine, const float *s
 void qp_ref_swiglu(float *y, const float *gate, const float *up, size_t count);
 void qp_ref_swiglu_backward(float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count);
 
+void qp_ref_write_past(float *y, const float *x, size_t count);
 void qp_ref_add(float *y, const float *a, const float *b, size_t count);
 void qp_ref_axpy(float *y, const float *x, float scale, size_t count);
 void qp_ref_scale(float *y, float scale, size_t count);

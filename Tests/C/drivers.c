@@ -269,6 +269,36 @@ static void layers(void) {
   clear();
 }
 
+/// Results that are written past the caches have the bits of others.
+static void large_results(void) {
+  size_t n = 4100, d = 2048, part = 100, count = n * d, bytes = count * sizeof(float);
+  at("results of %zu MiB", bytes >> 20);
+  float *x = random_floats(count, 1), *w = random_floats(d, 1), *inverse = room_floats(n), *few = room_floats(part * d);
+  float *cosine = random_floats(n * 32, 1), *sine = random_floats(n * 32, 1);
+  int32_t *positions = room(n * sizeof(int32_t));
+  for (size_t i = 0; i < n; i++) positions[i] = (int32_t)i;
+  float *y = room_floats(count);
+  for (size_t threads = 1; threads <= 3; threads += 2) {
+    qp_set_thread_count(threads);
+    qp_rms_norm(y, inverse, x, w, 1e-5f, n, d);
+    for (size_t row = 0; row < n; row += part) {
+      qp_rms_norm(few, inverse + row, x + row * d, w, 1e-5f, part, d);
+      same("rms norm", y + row * d, few, part * d * sizeof(float));
+    }
+    qp_rms_norm_backward(y, NULL, x, x, inverse, w, n, d, 0);
+    for (size_t row = 0; row < n; row += part) {
+      qp_rms_norm_backward(few, NULL, x + row * d, x + row * d, inverse + row, w, part, d, 0);
+      same("rms norm backward", y + row * d, few, part * d * sizeof(float));
+    }
+    qp_rotate(y, x, cosine, sine, positions, n, d / 64, 64, 0);
+    for (size_t row = 0; row < n; row += part) {
+      qp_rotate(few, x + row * d, cosine, sine, positions + row, part, d / 64, 64, 0);
+      same("rotation", y + row * d, few, part * d * sizeof(float));
+    }
+  }
+  clear();
+}
+
 static void codecs_and_vectors(void) {
   size_t count = 50003, bytes = count * sizeof(float);
   at("%zu numbers", count);
@@ -379,6 +409,7 @@ void test_drivers(void) {
   attention(&(attention_case){.rows = 900, .heads = 6, .kv_heads = 2, .head = 16, .segment_count = 1, .scale = 0.25f,
                               .segments = {{899, 1, 0, 900}}});
   layers();
+  large_results();
   codecs_and_vectors();
   dense_products();
   optimizers_and_columns();

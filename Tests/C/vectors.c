@@ -21,6 +21,15 @@ static void elementwise(const qp_kernel_set *set, size_t count) {
   set->scale(found, 0.3f, count), qp_ref_scale(expected, 0.3f, count);
   same("scale", found, expected, bytes);
 
+  for (size_t skip = 0; skip < count && skip < 17; skip++) {
+    float *to = room_floats(count - skip);
+    set->write_past(to, a + skip, count - skip);
+    same("write_past", to, a + skip, (count - skip) * sizeof(float));
+    memset(found, 0, bytes), memset(expected, 0, bytes);
+    set->write_past(found + skip, a, count - skip), qp_ref_write_past(expected + skip, a, count - skip);
+    same("write_past within a line", found, expected, bytes);
+  }
+
   double *exact = room_doubles(count), *bound = room_doubles(count);
   for (size_t i = 0; i < count; i++) {
     double term = (double)b[i] * -0.7f;
