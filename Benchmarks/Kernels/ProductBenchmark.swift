@@ -8,6 +8,8 @@ internal import QPEFTMeasurement
 struct ProductBenchmark {
   let clock: TurnClock
   let tokens: [Int]
+  /// Whether our operands are rounded to bfloat16.
+  let inBFloat16: Bool
   private static let slabRows = 256
 
   func run(_ shapes: [(Int, Int)]) {
@@ -32,9 +34,10 @@ struct ProductBenchmark {
     var bodies: [() -> Void] = [
       {
         if transposed {
-          Kernels.multiplyTransposed(y.buffer, x.input, weight, n: n, scratch: scratch.bytes)
+          Kernels.multiplyTransposed(
+            y.buffer, x.input, weight, n: n, inBFloat16: inBFloat16, scratch: scratch.bytes)
         } else {
-          Kernels.multiply(y.buffer, x.input, weight, n: n, scratch: scratch.bytes)
+          Kernels.multiply(y.buffer, x.input, weight, n: n, inBFloat16: inBFloat16, scratch: scratch.bytes)
         }
       },
       {

@@ -1,18 +1,19 @@
 """qpeft and its peers on the same work on one machine, in turns, each in a fresh process; writes JSON, which report.py reads.
 
 Run: python compare.py --folder DIR --python PYTHON --output FILE.json
-                       [--qpeft .build/release/qpeft] [--systems qpeft,transformers,llama.cpp,mlx] [--work train,train-off,forward]
+                       [--qpeft .build/release/qpeft] [--systems qpeft,transformers,llama.cpp,mlx]
+                       [--work train,train-off,train-bf16,train-off-bf16,forward]
                        [--rounds 3] [--steps 5] [--tokens 512] [--new-tokens 64] [--threads N]
 DIR is what setup.sh prepared, PYTHON an environment with the peers. Runs are added to FILE.json if it exists, so a comparison
 may be made in parts.
 
 Work: `train` is LoRA r 16 on all linear layers with AdamW, one row of --tokens a step, with recomputation; `train-off` the same
-without; `forward` reads a prompt of --tokens and generates --new-tokens. In every round all systems take their turn, in an order
+without; `-bf16` both with products of 4-bit weights in bfloat16, for processors that multiply it; `forward` reads a prompt of --tokens and generates --new-tokens. In every round all systems take their turn, in an order
 that changes, so that whatever else the machine does hits all; before every run a 1024 x 1024 float32 product says how fast the
 machine is at that moment. Peak memory is what the kernel counted for the process (ru_maxrss).
 
-Each peer in its best setting: bitsandbytes 4-bit with float32 compute (its own kernels want AVX-512 bf16; on AVX2 float32 is
-fastest); llama.cpp with Q4_0, which it repacks for the processor, and 8-bit activations; MLX with 4-bit groups of 64. PyTorch
+Each peer in its best setting: bitsandbytes 4-bit with float32 compute, and, where the processor has AVX-512 BF16, with bfloat16 (on
+AVX2 float32 is fastest); llama.cpp with Q4_0, which it repacks for the processor, and 8-bit activations; MLX with 4-bit groups of 64. PyTorch
 comes with MKL, which takes a slower path on AMD processors than on Intel's.
 """
 
@@ -41,6 +42,7 @@ for _ in range(5):
 print(2 * 1024**3 / best / 1e9)
 """
 WORK = {"train": ["qpeft", "transformers", "mlx"], "train-off": ["qpeft", "transformers"],
+        "train-bf16": ["qpeft", "transformers"], "train-off-bf16": ["qpeft", "transformers"],
         "forward": ["qpeft", "llama.cpp", "mlx"]}
 
 
@@ -108,9 +110,15 @@ def long_rows(args, path):
             file.write(json.dumps({"text": (text[start:] + text * (reach // len(text) + 1))[:reach]}) + "\n")
 
 
+def settings(work):
+    """(checkpointing, compute dtype) of a kind of training."""
+    return "off" if "-off" in work else "on", "bf16" if "-bf16" in work else "f32"
+
+
 def transformers(machine, args, work, data):
+    checkpointing, dtype = settings(work)
     found = machine.json("peer_transformers.py", "--model", f"{args.folder}/nf4", "--data", data, "--tokens", args.tokens,
-                         "--steps", args.steps, "--checkpointing", "off" if work == "train-off" else "on", "--threads",
+                         "--steps", args.steps, "--checkpointing", checkpointing, "--compute-dtype", dtype, "--threads",
                          args.threads)
     return {"train": found["tokens_per_second"], **{key: found[key] for key in [
         "peak_bytes", "seconds_to_first_step", "versions"]}}
@@ -131,10 +139,11 @@ def qpeft(machine, args, work, data):
     version = machine.run([args.qpeft, "--version"])[0].strip()
     if work == "forward":
         return {**qpeft_forward(machine, args, model), "versions": {"qpeft": version}}
+    checkpointing, dtype = settings(work)
     with tempfile.TemporaryDirectory() as folder:
         _, peak, wall = machine.run([
             args.qpeft, "train", "--model", model, "--data", data, "--output", f"{folder}/adapter", "--max-length",
-            args.tokens, "--steps", args.steps, "--batch-size", 1, "--checkpointing", "off" if work == "train-off" else "on",
+            args.tokens, "--steps", args.steps, "--batch-size", 1, "--checkpointing", checkpointing, "--compute-dtype", dtype,
             "--threads", args.threads, "--rank", 16, "--alpha", 32, "--train-on", "all", "--no-shuffle"])
         lines = (Path(folder) / "adapter" / "metrics.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines if line.strip()]

@@ -1,9 +1,9 @@
 """One training benchmark of transformers + PEFT + bitsandbytes on a CPU, as a fresh process: prints one JSON object.
 
 Run: python peer_transformers.py --model DIR [--data FILE.jsonl] [--tokens 512] [--batch-size 1] [--steps 8]
-                                  [--checkpointing on|off] [--threads N]
+                                  [--checkpointing on|off] [--compute-dtype f32|bf16] [--threads N]
 DIR is a prequantized Hugging Face directory (bitsandbytes 4-bit). Requirements: Tests/References/requirements.txt.
-As a user of these libraries would do it: bnb compute dtype as the directory says, SDPA attention, LoRA r 16 on all linears, AdamW.
+As a user of these libraries would do it: SDPA attention, LoRA r 16 on all linears, AdamW.
 """
 
 import argparse
@@ -23,6 +23,7 @@ def arguments():
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--checkpointing", choices=["on", "off"], default="on")
+    parser.add_argument("--compute-dtype", choices=["f32", "bf16"], default="f32", help="bnb_4bit_compute_dtype")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     return parser.parse_args()
 
@@ -54,6 +55,7 @@ def main():
     args = arguments()
     import importlib.metadata
 
+    import bitsandbytes
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
@@ -61,6 +63,10 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_pretrained(args.model)
+    for module in model.modules():
+        if isinstance(module, bitsandbytes.nn.Linear4bit):
+            module.compute_dtype = torch.bfloat16 if args.compute_dtype == "bf16" else torch.float32
+            module.compute_type_is_set = True
     model.config.use_cache = False
     if args.checkpointing == "on":
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -85,7 +91,7 @@ def main():
     steady = sorted(seconds[1:] or seconds)
     median = steady[len(steady) // 2]
     print(json.dumps({
-        "peer": "transformers + peft + bitsandbytes", "checkpointing": args.checkpointing, "tokens": args.tokens,
+        "peer": "transformers + peft + bitsandbytes", "checkpointing": args.checkpointing, "compute_dtype": args.compute_dtype, "tokens": args.tokens,
         "batch_size": args.batch_size, "steps": args.steps, "threads": args.threads,
         "tokens_per_second": round(args.tokens * args.batch_size / median, 2), "seconds_per_step": round(median, 4),
         "seconds_to_first_step": round(first, 2), "peak_bytes": peak_bytes(), "losses": [round(l, 5) for l in losses],

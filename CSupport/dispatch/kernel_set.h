@@ -26,6 +26,19 @@ typedef struct {
 /// y[32] = numbers 32 * part ... of a block.
 typedef void (*qp_block_decoder)(float *y, const uint8_t *block, size_t part);
 
+/// Products of bfloat16 numbers by instructions that multiply two neighbours along k at once, summed in float32. A pair of them takes the
+/// place of a float; a last one without a neighbour has zero beside it.
+typedef struct {
+  int (*supported)(void);
+  /// dst[(count + 1) / 2] pairs from x[count], rounded.
+  void (*tokens)(float *dst, const float *x, size_t count);
+  /// dst[(kc + 1) / 2][nr] pairs from panel[kc][nr], rounded; dst is at panel or before it.
+  void (*panel)(float *dst, const float *panel, size_t kc);
+  /// gemm_tile of pairs.
+  void (*tile)(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc, size_t m, size_t n,
+               int accumulate);
+} qp_pair_leaves;
+
 typedef struct qp_kernel_set {
   const char *name;
   int (*supported)(void);
@@ -52,6 +65,11 @@ typedef struct qp_kernel_set {
   /// dst[kc][nr] from W[row ..< row + kc, column ..< column + columns], the panel of dy · W, or several, one behind the other; the
   /// columns that were taken: all of them or whole panels.
   size_t (*pack_weight_columns)(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns);
+
+  // ---- products in bfloat16: NULL, or not supported: operands are rounded to bfloat16 and multiplied as floats
+  const qp_pair_leaves *pairs;
+  /// x[count] rounded to bfloat16, to even where two are as near.
+  void (*round_bf16)(float *x, size_t count);
 
   // ---- few tokens (n <= QP_FEW_MAX): decode in registers, no packing. NULL, or 0 from `few_takes`: packed path.
   int (*few_takes)(const qp_matrix *w, size_t n, int transposed);

@@ -17,6 +17,8 @@ enum {
   QP_K_UNIT = 64,      // inputs of a k-block are a multiple of it, but for the last one's
 };
 
+static int has_pairs(const qp_kernel_set *set) { return set->pairs && set->pairs->supported(); }
+
 typedef struct {
   const qp_kernel_set *set;
   float *y;
@@ -26,14 +28,19 @@ typedef struct {
   size_t kc;                        // inputs of a k-block
   size_t first, end;                // inputs of this round, whole k-blocks
   int accumulate, transposed, in_place;
+  int is_bf16;                  // operands are rounded,
+  const qp_pair_leaves *pairs;  // and multiplied two at a time, unless NULL
   const qp_low_rank *term;
   const float *hidden;  // of the tokens of this pass
   float *tokens, *panels;
 } product;
 
+// Floats, or pairs, of `kc` inputs.
+static size_t steps_of(const product *p, size_t kc) { return p->pairs ? qp_parts(kc, 2) : kc; }
+
 // x as [k-block][token][kc]: the rows that a tile reads lie side by side, where as rows of x they may share a few lines of cache.
 static float *copied_at(const product *p, size_t k, size_t kc, size_t token) {
-  return p->tokens + (k - p->first) * p->n + token * kc;
+  return p->tokens + steps_of(p, k - p->first) * p->n + token * steps_of(p, kc);
 }
 
 // Whether the rows of x that a tile reads are short, and fall into different sets of the nearest cache, as copied ones do, but for three
@@ -55,8 +62,15 @@ static void copy_tokens(void *context, size_t task, size_t worker) {
   size_t end = qp_least(p->n, (task + 1) * QP_COPIED);
   for (size_t k = p->first; k < p->end; k += p->kc) {
     size_t kc = qp_least(p->end - k, p->kc);
-    for (size_t i = task * QP_COPIED; i < end; i++)
-      memcpy(copied_at(p, k, kc, i), p->x + i * p->depth + k, kc * sizeof(float));
+    for (size_t i = task * QP_COPIED; i < end; i++) {
+      float *to = copied_at(p, k, kc, i);
+      const float *from = p->x + i * p->depth + k;
+      if (p->pairs)
+        p->pairs->tokens(to, from, kc);
+      else
+        memcpy(to, from, kc * sizeof(float));
+      if (p->is_bf16 && !p->pairs) p->set->round_bf16(to, kc);
+    }
   }
 }
 
@@ -75,8 +89,24 @@ static size_t pack_panels(const product *p, float *panels, size_t output, size_t
   return width;
 }
 
-// All tokens, `step` numbers apart, over panels of `outputs` outputs from y on.
-static void multiply_panels(const product *p, float *y, const float *tokens, size_t step, const float *panels, size_t kc,
+// Panels of all `outputs` outputs from `first` on, of kc inputs from k on.
+static void pack_group(const product *p, float *panels, size_t first, size_t outputs, size_t k, size_t kc) {
+  size_t nr = p->set->nr, steps = steps_of(p, kc);
+  for (size_t o = 0, taken; o < outputs; o += taken) {
+    taken = pack_panels(p, panels + o * kc, first + o, outputs - o, k, kc);
+    for (size_t i = o; p->is_bf16 && i < o + taken; i += nr)
+      if (p->pairs)
+        p->pairs->panel(panels + i * steps, panels + i * kc, kc);
+      else
+        p->set->round_bf16(panels + i * kc, nr * kc);
+  }
+}
+
+typedef void tile_leaf(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc, size_t m, size_t n,
+                       int accumulate);
+
+// All tokens, `step` numbers apart, over panels of `outputs` outputs from y on, kc steps deep.
+static void multiply_panels(const product *p, tile_leaf *tile, float *y, const float *tokens, size_t step, const float *panels, size_t kc,
                             size_t outputs, int accumulate) {
   const qp_kernel_set *set = p->set;
   size_t mr = set->mr, nr = set->nr, strips = (p->n + mr - 1) / mr;
@@ -85,8 +115,8 @@ static void multiply_panels(const product *p, float *y, const float *tokens, siz
     for (size_t o = 0; o < outputs; o += nr)
       for (size_t strip = block; strip < qp_least(strips, block + set->strips); strip++) {
         size_t token = strip * mr;
-        set->gemm_tile(y + token * p->outputs + o, p->outputs, tokens + token * step, step, 1, panels + o * kc, kc,
-                       qp_least(p->n - token, mr), qp_least(outputs - o, nr), accumulate);
+        tile(y + token * p->outputs + o, p->outputs, tokens + token * step, step, 1, panels + o * kc, kc, qp_least(p->n - token, mr),
+             qp_least(outputs - o, nr), accumulate);
       }
 }
 
@@ -96,10 +126,11 @@ static void multiply_group(void *context, size_t index, size_t worker) {
   size_t first = index * p->group, outputs = qp_least(p->outputs - first, p->group);
   float *panels = p->panels + worker * QP_DECODED, *y = p->y + first;
   for (size_t k = p->first; k < p->end; k += p->kc) {
-    size_t kc = qp_least(p->end - k, p->kc);
-    for (size_t o = 0; o < outputs;) o += pack_panels(p, panels + o * kc, first + o, outputs - o, k, kc);
+    size_t kc = qp_least(p->end - k, p->kc), steps = steps_of(p, kc);
+    pack_group(p, panels, first, outputs, k, kc);
     const float *tokens = p->in_place ? p->x + k : copied_at(p, k, kc, 0);
-    multiply_panels(p, y, tokens, p->in_place ? p->depth : kc, panels, kc, outputs, p->accumulate || k > 0);
+    multiply_panels(p, p->pairs ? p->pairs->tile : set->gemm_tile, y, tokens, p->in_place ? p->depth : steps, panels, steps, outputs,
+                    p->accumulate || k > 0);
   }
   size_t rank = p->term && p->end == p->depth ? p->term->rank : 0;
   for (size_t k = 0; k < rank; k += p->kc) {
@@ -108,14 +139,14 @@ static void multiply_group(void *context, size_t index, size_t worker) {
       qp_pack_columns(set, panels, p->term->factor + k * p->outputs + first, p->outputs, outputs, kc);
     else
       qp_pack_rows(set, panels, p->term->factor + first * rank + k, rank, outputs, kc);
-    multiply_panels(p, y, p->hidden + k, rank, panels, kc, outputs, 1);
+    multiply_panels(p, set->gemm_tile, y, p->hidden + k, rank, panels, kc, outputs, 1);
   }
 }
 
-// Blocks of equal depth, of about set->kc inputs: y is read and written once for each, so a short last one costs as much as a whole one. A
+// Blocks of equal depth, of about kc inputs: y is read and written once for each, so a short last one costs as much as a whole one. A
 // fourth more than that still stays in the nearest cache.
-static size_t block_depth(const qp_kernel_set *set, size_t depth) {
-  size_t most = set->kc + set->kc / 4, blocks = (depth + set->kc / 2) / set->kc;
+static size_t block_depth(size_t kc, size_t depth) {
+  size_t most = kc + kc / 4, blocks = (depth + kc / 2) / kc;
   if (blocks == 0 || blocks * most < depth) blocks++;
   return qp_least(most, qp_round_up(qp_parts(depth, blocks), QP_K_UNIT));
 }
@@ -216,6 +247,7 @@ static void multiply(product p, size_t n, void *scratch) {
   p.panels = p.tokens + token_floats(n, p.depth);
   if (p.term) p.hidden = p.term->hidden;
   if (n <= QP_FEW_MAX) {
+    p.is_bf16 = 0;  // decoding is what they wait for
     product few = p;
     few.n = n;
     if (p.transposed || !p.set->narrow_rows) few.term = NULL;
@@ -224,9 +256,10 @@ static void multiply(product p, size_t n, void *scratch) {
       return;
     }
   }
-  p.kc = block_depth(p.set, p.depth);
+  if (p.is_bf16 && has_pairs(p.set)) p.pairs = p.set->pairs;
+  p.kc = block_depth(p.pairs ? 2 * p.set->kc : p.set->kc, p.depth);
   p.group = group_of(p.set, p.outputs, p.kc);
-  p.in_place = rows_lie_apart(p.set, p.depth, p.kc);
+  p.in_place = !p.is_bf16 && rows_lie_apart(p.set, p.depth, p.kc);
   for (size_t done = 0; done < n; done += p.n, p.x += p.n * p.depth, p.y += p.n * p.outputs) {
     p.n = qp_least(n - done, QP_ROOM / p.kc);
     size_t round = p.in_place ? p.depth : QP_ROOM / p.n / p.kc * p.kc;
@@ -243,19 +276,40 @@ static size_t scratch_bytes(size_t n, size_t depth) {
   return (token_floats(n, depth) + qp_worker_limit() * QP_DECODED) * sizeof(float);
 }
 
+static product forward(float *y, const float *x, const qp_matrix *w, int accumulate, const qp_low_rank *term) {
+  return (product){.set = qp_kernels(), .y = y, .x = x, .w = w, .outputs = w->rows, .depth = w->columns, .accumulate = accumulate,
+                   .term = term};
+}
+
+static product backward(float *dx, const float *dy, const qp_matrix *w, int accumulate, const qp_low_rank *term) {
+  return (product){.set = qp_kernels(), .y = dx, .x = dy, .w = w, .outputs = w->columns, .depth = w->rows, .accumulate = accumulate,
+                   .term = term, .transposed = 1};
+}
+
 void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch) {
-  multiply((product){.set = qp_kernels(), .y = y, .x = x, .w = w, .outputs = w->rows, .depth = w->columns,
-                     .accumulate = accumulate, .term = term},
-           n, scratch);
+  multiply(forward(y, x, w, accumulate, term), n, scratch);
+}
+
+void qp_matmul_bf16(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch) {
+  product p = forward(y, x, w, accumulate, term);
+  p.is_bf16 = 1;
+  multiply(p, n, scratch);
 }
 
 size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n) { return scratch_bytes(n, w->columns); }
 
 void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,
                           void *scratch) {
-  multiply((product){.set = qp_kernels(), .y = dx, .x = dy, .w = w, .outputs = w->columns, .depth = w->rows,
-                     .accumulate = accumulate, .term = term, .transposed = 1},
-           n, scratch);
+  multiply(backward(dx, dy, w, accumulate, term), n, scratch);
+}
+
+void qp_matmul_transposed_bf16(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,
+                               void *scratch) {
+  product p = backward(dx, dy, w, accumulate, term);
+  p.is_bf16 = 1;
+  multiply(p, n, scratch);
 }
 
 size_t qp_matmul_transposed_scratch_bytes(const qp_matrix *w, size_t n) { return scratch_bytes(n, w->rows); }
+
+int qp_has_bf16(void) { return has_pairs(qp_kernels()); }

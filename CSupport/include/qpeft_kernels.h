@@ -105,6 +105,12 @@ typedef struct {
 void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch);
 size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n);
 
+/// The same with x and W rounded to bfloat16 before they are multiplied, to even where two numbers are as near; products are exact, sums
+/// and the term float32. Twice as fast where qp_has_bf16 says so. Up to eight tokens as qp_matmul.
+void qp_matmul_bf16(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch);
+/// Whether the set in use multiplies bfloat16 numbers by instructions of their own.
+int qp_has_bf16(void);
+
 /// y = x · Wᵀ + term for writing text, never for training: where n is 1, W is QP_Q4 with block >= 64 and columns a multiple of 64, x and the
 /// levels are rounded to 15 bits, x with a scale for every 64 columns, and sums of 64 products are exact. |error| is at most
 /// 1/32700 of the sum over blocks of scale * (max|x| * Σ|level| + max|level| * Σ|x|). Otherwise as qp_matmul, whose scratch it takes.
@@ -114,6 +120,9 @@ void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, con
 void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,
                           void *scratch);
 size_t qp_matmul_transposed_scratch_bytes(const qp_matrix *w, size_t n);
+/// The same with dy and W rounded to bfloat16, as in qp_matmul_bf16.
+void qp_matmul_transposed_bf16(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,
+                               void *scratch);
 
 /// y[n, columns] = W[ids[i], :]: rows decoded to float. Ids are checked by the caller.
 void qp_gather_rows(float *y, const qp_matrix *w, const int32_t *ids, size_t n);

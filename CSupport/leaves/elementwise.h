@@ -81,6 +81,16 @@ static void NAME(decode_bf16)(float *y, const uint16_t *x, size_t count) {
   }
 }
 
+static void NAME(round_bf16)(float *x, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, x + i, 4);
+    uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000, nan = (bits | 0x400000) & 0xffff0000;
+    bits = (bits & 0x7fffffff) > 0x7f800000 ? nan : rounded;
+    memcpy(x + i, &bits, 4);
+  }
+}
+
 // Rows end with a vector that lies over the last one, so that nothing is done number by number: the same result is written twice.
 static float NAME(row_max)(const float *x, size_t count) {
   float most = -INFINITY;

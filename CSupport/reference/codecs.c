@@ -30,6 +30,19 @@ void qp_ref_decode_bf16(float *y, const uint16_t *x, size_t count) {
   }
 }
 
+void qp_ref_round_bf16(float *x, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, x + i, 4);
+    if ((bits & 0x7fffffff) > 0x7f800000)
+      bits |= 0x400000;  // a NaN stays one
+    else
+      bits += 0x7fff + (bits >> 16 & 1);
+    bits &= 0xffff0000;
+    memcpy(x + i, &bits, 4);
+  }
+}
+
 static uint8_t code_of(float x, float inverse, const qp_q4_rule *rule) {
   float value = x * inverse;
   value = value < -1 ? -1 : value > 1 ? 1 : value;

@@ -22,6 +22,7 @@ const qp_kernel_set qp_kernels_reference = {
     .decode_q4 = qp_ref_decode_q4,
     .decode_f16 = qp_ref_decode_f16,
     .decode_bf16 = qp_ref_decode_bf16,
+    .round_bf16 = qp_ref_round_bf16,
     .block_decoders = qp_block_decoders_reference,
     .encode_q4 = qp_ref_encode_q4,
     .max_abs = qp_ref_max_abs,

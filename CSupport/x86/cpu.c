@@ -12,4 +12,6 @@ int qp_has_avx512(void) {
 }
 
 int qp_has_vnni(void) { return qp_has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+
+int qp_has_avx512_bf16(void) { return qp_has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 #endif

@@ -4,5 +4,6 @@
 int qp_has_avx2(void);
 int qp_has_avx512(void);
 int qp_has_vnni(void);
+int qp_has_avx512_bf16(void);
 
 #endif

@@ -12,6 +12,9 @@ public enum KernelSet {
   /// The set in use: the best one, or what the environment variable `QPEFT_KERNELS` names.
   public static var active: String { String(cString: qp_active_kernel_set()) }
 
+  /// Whether that set multiplies bfloat16 numbers by instructions of their own (AVX-512 BF16).
+  public static var multipliesBFloat16: Bool { qp_has_bf16() != 0 }
+
   /// Threads used by the kernels. Results do not depend on it.
   public static var threadCount: Int {
     get { qp_thread_count() }

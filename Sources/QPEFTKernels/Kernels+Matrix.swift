@@ -20,10 +20,10 @@ extension Kernels {
   /// taken transposed in `multiply`, `[rank, columns]` in `multiplyTransposed`.
   package typealias LowRankTerm = (hidden: Input, factor: Input, rank: Int)
 
-  /// `y[n, rows] = x[n, columns] · Wᵀ + term`, or `+=`.
+  /// `y[n, rows] = x[n, columns] · Wᵀ + term`, or `+=`. `inBFloat16`: x and W are rounded first, of more than eight rows.
   package static func multiply(
-    _ y: Output, _ x: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, plus term: LowRankTerm? = nil,
-    scratch: Scratch = nil
+    _ y: Output, _ x: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, inBFloat16: Bool = false,
+    plus term: LowRankTerm? = nil, scratch: Scratch = nil
   ) {
     check("multiply y", y.count, n * w.rows)
     check("multiply x", x.count, n * w.columns)
@@ -31,7 +31,7 @@ extension Kernels {
     withUnsafePointer(to: w.matrix) { matrix in
       withTerm(term, n: n, outputs: w.rows) { term in
         withScratch(scratch, qp_matmul_scratch_bytes(matrix, n)) {
-          qp_matmul(y, x, matrix, n, accumulate ? 1 : 0, term, $0)
+          (inBFloat16 ? qp_matmul_bf16 : qp_matmul)(y, x, matrix, n, accumulate ? 1 : 0, term, $0)
         }
       }
     }
@@ -52,10 +52,10 @@ extension Kernels {
     }
   }
 
-  /// `dx[n, columns] = dy[n, rows] · W + term`, or `+=`.
+  /// `dx[n, columns] = dy[n, rows] · W + term`, or `+=`. `inBFloat16`: dy and W are rounded first, of more than eight rows.
   package static func multiplyTransposed(
-    _ dx: Output, _ dy: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, plus term: LowRankTerm? = nil,
-    scratch: Scratch = nil
+    _ dx: Output, _ dy: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, inBFloat16: Bool = false,
+    plus term: LowRankTerm? = nil, scratch: Scratch = nil
   ) {
     check("multiplyTransposed dx", dx.count, n * w.columns)
     check("multiplyTransposed dy", dy.count, n * w.rows)
@@ -63,7 +63,8 @@ extension Kernels {
     withUnsafePointer(to: w.matrix) { matrix in
       withTerm(term, n: n, outputs: w.columns) { term in
         withScratch(scratch, qp_matmul_transposed_scratch_bytes(matrix, n)) {
-          qp_matmul_transposed(dx, dy, matrix, n, accumulate ? 1 : 0, term, $0)
+          (inBFloat16 ? qp_matmul_transposed_bf16 : qp_matmul_transposed)(
+            dx, dy, matrix, n, accumulate ? 1 : 0, term, $0)
         }
       }
     }

@@ -22,6 +22,8 @@ public enum KernelCall: Hashable, Sendable {
 public struct StepWork: Hashable, Sendable {
   /// Calls of kernels, and how often each is made.
   public var calls: [KernelCall: Int] = [:]
+  /// Whether products with frozen matrices are those of `ProductArithmetic.bfloat16`.
+  public var isBFloat16 = false
   /// Bytes of all tensors made: what everything else, which does little arithmetic, writes and reads.
   public var tensorBytes = 0
 

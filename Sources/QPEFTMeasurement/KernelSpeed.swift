@@ -65,7 +65,7 @@ extension KernelWork {
   public static func measure(_ cases: [KernelCase], report: (KernelSpeed) -> Void = { _ in }) -> [KernelSpeed] {
     var weights: (kernel: MeasuredKernel, rows: Int, columns: Int, value: MeasuredWeights)?
     return cases.map { one in
-      let storage = one.kernel == .nf4Backward ? MeasuredKernel.nf4Forward : one.kernel
+      let storage = one.kernel == .bf16Forward ? one.kernel : .nf4Forward
       if !one.kernel.isProduct {
         weights = nil
       } else if weights.map({ ($0.kernel, $0.rows, $0.columns) == (storage, one.rows, one.columns) }) != true {

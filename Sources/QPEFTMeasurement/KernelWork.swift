@@ -39,16 +39,18 @@ public final class KernelWork {
   public func runYardstick() { yardstick() }
 
   private static func product(_ shape: KernelCase, _ weights: MeasuredWeights) -> (() -> Void, () -> Void) {
-    let isTransposed = shape.kernel == .nf4Backward
+    let (isTransposed, isInBF16) = (shape.kernel.isTransposed, shape.kernel.isInBF16)
     let (inputs, outputs) = isTransposed ? (shape.rows, shape.columns) : (shape.columns, shape.rows)
     let x = Numbers(shape.tokens * inputs)
     let y = Numbers(shape.tokens * outputs)
     let scratch = Scratch(Kernels.multiplyScratchBytes(weights.view, n: shape.tokens))
     let work = {
       if isTransposed {
-        Kernels.multiplyTransposed(y.buffer, x.input, weights.view, n: shape.tokens, scratch: scratch.bytes)
+        Kernels.multiplyTransposed(
+          y.buffer, x.input, weights.view, n: shape.tokens, inBFloat16: isInBF16, scratch: scratch.bytes)
       } else {
-        Kernels.multiply(y.buffer, x.input, weights.view, n: shape.tokens, scratch: scratch.bytes)
+        Kernels.multiply(
+          y.buffer, x.input, weights.view, n: shape.tokens, inBFloat16: isInBF16, scratch: scratch.bytes)
       }
     }
     let yardstick = {

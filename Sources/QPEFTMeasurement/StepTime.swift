@@ -18,7 +18,7 @@ public enum StepTime {
     var times: [[Double]] = Array(repeating: [], count: parts.count)
     var passes: [Double] = []
     for _ in 0..<3 {
-      for (index, part) in parts.enumerated() { times[index] += secondsOfAnOperation(part.largest) }
+      for (index, part) in parts.enumerated() { times[index] += secondsOfAnOperation(part.largest, work.isBFloat16) }
       passes += secondsOfAByte()
     }
     let calls = zip(parts, times).reduce(0.0) { $0 + $1.0.operations * median($1.1) }
@@ -60,8 +60,8 @@ public enum StepTime {
     }
   }
 
-  private static func secondsOfAnOperation(_ call: KernelCall) -> [Double] {
-    let (measured, body) = work(call)
+  private static func secondsOfAnOperation(_ call: KernelCall, _ isBFloat16: Bool) -> [Double] {
+    let (measured, body) = work(call, isBFloat16)
     return Stopwatch.times(seconds: 0.003, body).map { $0 / measured.operations }
   }
 
@@ -76,7 +76,7 @@ public enum StepTime {
   private static let mostOfDense = 4096
 
   /// The part of a call that is measured, and a body that makes it.
-  private static func work(_ call: KernelCall) -> (KernelCall, () -> Void) {
+  private static func work(_ call: KernelCall, _ isBFloat16: Bool) -> (KernelCall, () -> Void) {
     switch call {
     case .product(let storage, let rows, let columns, let isTransposed, let tokens):
       // Of more tokens, decoding a weight once for them all is a smaller part; more rows of a matrix take as long as these.
@@ -92,9 +92,11 @@ public enum StepTime {
         part,
         {
           if isTransposed {
-            Kernels.multiplyTransposed(y.buffer, x.input, matrix.view, n: tokens, scratch: scratch.bytes)
+            Kernels.multiplyTransposed(
+              y.buffer, x.input, matrix.view, n: tokens, inBFloat16: isBFloat16, scratch: scratch.bytes)
           } else {
-            Kernels.multiply(y.buffer, x.input, matrix.view, n: tokens, scratch: scratch.bytes)
+            Kernels.multiply(
+              y.buffer, x.input, matrix.view, n: tokens, inBFloat16: isBFloat16, scratch: scratch.bytes)
           }
         }
       )

@@ -48,10 +48,13 @@ extension ViewedMatrix {
       y.withMutableElements { y in
         x.withElements { x in
           term.withElements { term in
-            if ProductArithmetic.current == .fixedPoint && !accumulate {
+            let arithmetic = ProductArithmetic.current
+            if arithmetic == .fixedPoint && !accumulate {
               Kernels.multiplyFixedPoint(y, x, view, n: n, plus: term, scratch: scratch)
             } else {
-              Kernels.multiply(y, x, view, n: n, accumulate: accumulate, plus: term, scratch: scratch)
+              Kernels.multiply(
+                y, x, view, n: n, accumulate: accumulate, inBFloat16: arithmetic == .bfloat16, plus: term,
+                scratch: scratch)
             }
           }
         }
@@ -67,7 +70,9 @@ extension ViewedMatrix {
       dx.withMutableElements { dx in
         dy.withElements { dy in
           term.withElements {
-            Kernels.multiplyTransposed(dx, dy, view, n: n, accumulate: accumulate, plus: $0, scratch: scratch)
+            Kernels.multiplyTransposed(
+              dx, dy, view, n: n, accumulate: accumulate, inBFloat16: ProductArithmetic.current == .bfloat16, plus: $0,
+              scratch: scratch)
           }
         }
       }

@@ -153,12 +153,12 @@ public final class Trainer {
       file?.reset()
       tape.activationFile = file
       tape.logitsByteCount = layout.logitsByteCount
-      let value = loss(model, batch, LossContext(tape: tape, normalizer: normalizer, recompute: layout.recompute))
-      if !value.value.isPhantom {
-        total += Double(value.value.scalar)
-        guard total.isFinite else { return total }
+      ProductArithmetic.$current.withValue(options.computeType.arithmetic) {
+        let value = loss(model, batch, LossContext(tape: tape, normalizer: normalizer, recompute: layout.recompute))
+        if !value.value.isPhantom { total += Double(value.value.scalar) }
+        if total.isFinite { tape.backward(from: value) }
       }
-      tape.backward(from: value)
+      guard total.isFinite else { return total }
     }
     return total
   }

@@ -15,6 +15,8 @@ public struct TrainingOptions: Hashable, Sendable, Codable {
   public var weightDecay = 0.0
   /// Gradients are scaled down to this norm; 0: never.
   public var maximumGradientNorm = 1.0
+  /// How products with frozen matrices are computed.
+  public var computeType = ComputeType.f32
   /// Rows computed at one time.
   public var batchSize = 1
   /// Batches whose gradients are summed for one update.
@@ -93,6 +95,7 @@ public struct TrainingOptions: Hashable, Sendable, Codable {
       "gradient_accumulation": "\(gradientAccumulation)", "seed": "\(seed)", "shuffle": "\(shuffles)",
       "arrangement": "\(arrangement)",
     ]
+    if computeType != .f32 { settings["compute_dtype"] = computeType.rawValue }
     // The policies that keep float32 give the same numbers; this one does not.
     if checkpointing == .blockInputBF16 { settings["checkpointing"] = RecomputePolicy.blockInputBF16.rawValue }
     return settings

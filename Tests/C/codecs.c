@@ -37,6 +37,60 @@ static void decoders(const qp_kernel_set *set) {
   clear();
 }
 
+// Numbers between each 16-bit one and the next.
+static void rounding(const qp_kernel_set *set) {
+  static const uint32_t between[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+  static const float known[][2] = {{1, 1}, {0x1.01p0f, 1}, {0x1.010002p0f, 0x1.02p0f}, {0x1.03p0f, 0x1.04p0f}, {-0x1.feffp1f, -0x1.fep1f},
+                                   {0x1.ffp127f, INFINITY}, {INFINITY, INFINITY}, {0x1p-149f, 0}};
+  at("known numbers in bfloat16");
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    float rounded = known[i][0];
+    set->round_bf16(&rounded, 1);
+    holds("round_bf16", rounded == known[i][1]);
+  }
+  float nan = NAN;
+  set->round_bf16(&nan, 1);
+  holds("round_bf16 of NaN", isnan(nan));
+  uint32_t *bits = room(65536 * sizeof *bits);
+  float *found = room_floats(65536), *expected = room_floats(65536);
+  for (size_t b = 0; b < sizeof between / sizeof *between; b++) {
+    for (uint32_t i = 0; i < 65536; i++) bits[i] = i << 16 | between[b];
+    at("rounding of numbers that end with %x", between[b]);
+    memcpy(found, bits, 65536 * sizeof(float)), memcpy(expected, bits, 65536 * sizeof(float));
+    set->round_bf16(found, 65533), qp_ref_round_bf16(expected, 65533);
+    same("round_bf16", found, expected, 65536 * sizeof(float));
+  }
+  clear();
+}
+
+// Pairs are the upper halves of rounded numbers, the first one below.
+static void pairs(const qp_kernel_set *set) {
+  for (size_t count = 1; count <= 130; count++) {
+    at("%zu numbers in pairs", count);
+    size_t nr = set->nr, steps = (count + 1) / 2;
+    float *x = random_floats(count, 1), *panel = random_floats(count * nr, 1), *found = room_floats(steps);
+    uint32_t *expected = memset(room(steps * nr * sizeof *expected), 0, steps * nr * sizeof *expected), bits;
+    for (size_t i = 0; i < count; i++) {
+      float rounded = x[i];
+      qp_ref_round_bf16(&rounded, 1);
+      memcpy(&bits, &rounded, 4);
+      expected[i / 2] |= i % 2 ? bits : bits >> 16;
+    }
+    set->pairs->tokens(found, x, count);
+    same("tokens in pairs", found, expected, steps * sizeof(float));
+    memset(expected, 0, steps * nr * sizeof *expected);
+    for (size_t i = 0; i < count * nr; i++) {
+      float rounded = panel[i];
+      qp_ref_round_bf16(&rounded, 1);
+      memcpy(&bits, &rounded, 4);
+      expected[i / nr / 2 * nr + i % nr] |= i / nr % 2 ? bits : bits >> 16;
+    }
+    set->pairs->panel(panel, panel, count);
+    same("a panel of pairs", panel, expected, steps * nr * sizeof(float));
+    clear();
+  }
+}
+
 static void encoders(const qp_kernel_set *set) {
   static const float odd[] = {NAN, INFINITY, -INFINITY, 0, -0.0f, 0x1p-149f, -0x1p-140f, 1, -1, 2, -2};
   for (size_t c = 0; c < COUNTS; c++)
@@ -68,5 +122,7 @@ static void encoders(const qp_kernel_set *set) {
 
 void test_codecs(const qp_kernel_set *set) {
   decoders(set);
+  rounding(set);
+  if (set->pairs && set->pairs->supported()) pairs(set);
   encoders(set);
 }

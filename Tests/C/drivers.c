@@ -1,6 +1,7 @@
 /// Everything of the public header that uses threads: the same bits with 1, 2 and 3 of them, and right where the leaves' tests
 /// do not already say so (products, attention).
 #include "check.h"
+#include "reference/leaves.h"
 
 enum { MOST = 8 };
 
@@ -35,11 +36,16 @@ static void *scratch_of(size_t bytes) {
     }                                                                                                                \
   }
 
-static void product(test_matrix *w, size_t n, int transposed) {
+static float in_bf16(float x) {
+  qp_ref_round_bf16(&x, 1);
+  return x;
+}
+
+static void product_in(test_matrix *w, size_t n, int transposed, int is_bf16) {
   size_t rows = w->view.rows, columns = w->view.columns;
   size_t inputs = transposed ? rows : columns, results = n * (transposed ? columns : rows);
   size_t rank = next() % 3 ? 1 + next() % 40 : next() % 2 ? 0 : 600;
-  at("%s %zu x %zu, %zu tokens, transposed %d, rank %zu", w->storage, rows, columns, n, transposed, rank);
+  at("%s %zu x %zu, %zu tokens, transposed %d, rank %zu, bf16 %d", w->storage, rows, columns, n, transposed, rank, is_bf16);
   float *x = random_floats(n * inputs, 1), *hidden = random_floats(n * rank + 1, 1);
   float *factor = random_floats(results / n * rank + 1, 1);
   qp_low_rank sum = {.hidden = hidden, .factor = factor, .rank = rank}, *term = rank ? &sum : NULL;
@@ -47,7 +53,9 @@ static void product(test_matrix *w, size_t n, int transposed) {
   for (size_t i = 0; i < results; i++) {
     size_t t = i / (results / n), o = i % (results / n);
     for (size_t k = 0; k < inputs; k++) {
-      double term = (double)x[t * inputs + k] * w->dense[transposed ? k * columns + o : o * columns + k];
+      float value = x[t * inputs + k], weight = w->dense[transposed ? k * columns + o : o * columns + k];
+      if (is_bf16 && n > QP_FEW_MAX) value = in_bf16(value), weight = in_bf16(weight);
+      double term = (double)value * weight;
       exact[i] += term, bound[i] += (double)(inputs + rank + 4) * EPS * fabs(term);
     }
     for (size_t k = 0; k < rank; k++) {
@@ -58,10 +66,14 @@ static void product(test_matrix *w, size_t n, int transposed) {
   outputs o = {0};
   add_output(&o, random_floats(results, 1), results * sizeof(float));
   void *scratch = scratch_of(transposed ? qp_matmul_transposed_scratch_bytes(&w->view, n) : qp_matmul_scratch_bytes(&w->view, n));
-  WITH_THREADS(o, if (transposed) qp_matmul_transposed(o.now[0], x, &w->view, n, 0, term, scratch);
-               else qp_matmul(o.now[0], x, &w->view, n, 0, term, scratch));
+  WITH_THREADS(o, if (transposed)(is_bf16 ? qp_matmul_transposed_bf16 : qp_matmul_transposed)(o.now[0], x, &w->view, n, 0, term, scratch);
+               else (is_bf16 ? qp_matmul_bf16 : qp_matmul)(o.now[0], x, &w->view, n, 0, term, scratch));
   free(scratch);
   within("product", o.now[0], exact, bound, results);
+}
+
+static void product(test_matrix *w, size_t n, int transposed) {
+  for (int is_bf16 = 0; is_bf16 < 2; is_bf16++) product_in(w, n, transposed, is_bf16);
 }
 
 /// One token in fixed point: x and the levels rounded to 15 bits, x with a scale for every 64 columns. The largest level is 1.

@@ -23,16 +23,14 @@ struct RealTrainingTests {
     let probe: Probe
   }
 
-  @Test func `twenty losses and the gradients of the first step agree within one in a thousand`() throws {
-    let gguf = try #require(smolLM2)
-    let output = FileManager.default.temporaryDirectory.appendingPathComponent("qpeft-\(UUID().uuidString)").path
-    defer { try? FileManager.default.removeItem(atPath: output) }
+  /// The run of the golden numbers, on a model that is written to `output`.
+  private func run(
+    in output: String, _ change: (inout TrainingOptions) -> Void = { _ in }
+  ) throws -> (Trainer, LoRAAdapters, any LanguageModel, GoldenTrainingTests.Settings) {
     // The golden numbers keep the embedding in float32.
-    _ = try CheckpointQuantizer(source: gguf, output: output, keptType: .f32).run()
+    _ = try CheckpointQuantizer(source: try #require(smolLM2), output: output, keptType: .f32).run()
     let directory = try HuggingFaceDirectory(path: output)
-
     let settings = try Fixture.json(GoldenTrainingTests.Settings.self, "smollm2/curve-nf4dq.json")
-    let golden = try Fixture.json(Gradients.self, "smollm2/curve-nf4dq.json")
     var configuration = LoRAConfiguration()
     configuration.rank = settings.rank
     configuration.alpha = settings.alpha
@@ -41,8 +39,42 @@ struct RealTrainingTests {
     let rows = try #require(settings.rows).map {
       TrainingRow(ids: $0, isTrained: Array(repeating: true, count: $0.count))
     }
-    let trainer = try Trainer(
-      model: model, parameters: adapters.parameters, rows: rows, options: settings.options)
+    var options = settings.options
+    change(&options)
+    let trainer = try Trainer(model: model, parameters: adapters.parameters, rows: rows, options: options)
+    return (trainer, adapters, model, settings)
+  }
+
+  /// Theirs also round results of products to bfloat16; both are as far from float32 as from each other.
+  @Test func `in bfloat16, losses are those of bnb_4bit_compute_dtype bfloat16`() throws {
+    struct Curve: Decodable { let losses, grad_norms: [Double] }
+    let output = FileManager.default.temporaryDirectory.appendingPathComponent("qpeft-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: output) }
+    let (trainer, adapters, _, settings) = try run(in: output) { $0.computeType = .bf16 }
+    let golden = try Fixture.json(Curve.self, "smollm2/curve-nf4dq-bf16.json")
+    for parameter in adapters.parameters {
+      parameter.value =
+        parameter.name.contains("lora_B")
+        ? .zeros(parameter.value.shape, in: .adapters)
+        : InitialAdapterFormula.tensor(parameter.name, parameter.value.shape, bound: nil)
+    }
+    var differs = false
+    for step in 0..<settings.steps {
+      let metrics = try trainer.step()
+      let (loss, norm) = (golden.losses[step], golden.grad_norms[step])
+      #expect(abs(metrics.loss - loss) <= 2e-3 * loss, "step \(step + 1): \(metrics.loss), not \(loss)")
+      #expect(
+        abs(metrics.gradientNorm - norm) <= 4e-2 * norm, "step \(step + 1): \(metrics.gradientNorm), not \(norm)")
+      differs = differs || abs(metrics.loss - settings.losses[step]) > 2e-5 * settings.losses[step]
+    }
+    #expect(differs, "nothing was rounded to bfloat16")
+  }
+
+  @Test func `twenty losses and the gradients of the first step agree within one in a thousand`() throws {
+    let output = FileManager.default.temporaryDirectory.appendingPathComponent("qpeft-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: output) }
+    let (trainer, adapters, model, settings) = try run(in: output)
+    let golden = try Fixture.json(Gradients.self, "smollm2/curve-nf4dq.json")
 
     func gradients() throws -> (loss: Double, of: [String: Tensor]) {
       let batch = try trainer.batches(ofStep: 0)[0]

@@ -130,14 +130,33 @@ import Testing
     #expect(
       difference { try makeRun(rows, Self.options { $0.steps = 9 }, resumes: true) } == ["number of steps"])
     #expect(
+      difference { try makeRun(rows, Self.options { $0.computeType = .bf16 }, resumes: true) } == ["compute_dtype"])
+    #expect(
       difference { try makeRun(rows.reversed(), Self.options(), resumes: true) } == ["fingerprint of the data"])
     #expect(
       difference { try makeRun(rows, Self.options(), model: "tied-f32-nf4dq", resumes: true) }
         == ["fingerprint of the model"])
   }
 
-  @Test(arguments: ["tied-f32", "tied-f32-nf4dq"])
-  func `five steps give the same adapter with 1, 2 and 3 threads`(model: String) throws {
+  @Test func `products in bfloat16 move losses a little, whichever kernels make them`() throws {
+    let rows = TinyRun.rows(8)
+    func losses(_ type: ComputeType) throws -> [Double] {
+      let run = try TinyRun("tied-f32-nf4dq")
+      let trainer = try Trainer(
+        model: run.model, parameters: run.adapters.parameters, rows: rows,
+        options: Self.options { $0.computeType = type })
+      return try (0..<6).map { _ in try trainer.step().loss }
+    }
+    let exact = try losses(.f32)
+    for set in KernelSet.supported {
+      let found = try #require(try KernelSet.with(set) { try losses(.bf16) })
+      #expect(found != exact)
+      for (a, b) in zip(found, exact) { #expect(abs(a - b) < 1e-2 * b, "\(set): \(a), not \(b)") }
+    }
+  }
+
+  @Test(arguments: ["tied-f32", "tied-f32-nf4dq"], ComputeType.allCases)
+  func `five steps give the same adapter with 1, 2 and 3 threads`(model: String, type: ComputeType) throws {
     let before = KernelSet.threadCount
     defer { KernelSet.threadCount = before }
     let bits = try [1, 2, 3].map { threads in
@@ -145,7 +164,8 @@ import Testing
       let run = try TinyRun(model, dropout: 0.1)
       let start = run.bits
       let trainer = try Trainer(
-        model: run.model, parameters: run.adapters.parameters, rows: TinyRun.rows(8), options: Self.options())
+        model: run.model, parameters: run.adapters.parameters, rows: TinyRun.rows(8),
+        options: Self.options { $0.computeType = type })
       for _ in 0..<5 { try trainer.step() }
       #expect(run.bits != start)
       return run.bits

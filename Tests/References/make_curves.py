@@ -2,7 +2,7 @@
 
 Run: python Tests/References/make_curves.py tiny
      python Tests/References/make_curves.py smollm2 WORKDIR      (directories of make_smollm2_directories.py)
-Writes Tests/Fixtures/tiny-llama/curve.json or Tests/Fixtures/smollm2/{formula,logits-*,curve-nf4dq}.json. Formats: PROVENANCE.md there.
+Writes Tests/Fixtures/tiny-llama/curve.json or Tests/Fixtures/smollm2/{formula,logits-*,curve-*}.json. Formats: PROVENANCE.md there.
 """
 
 import os
@@ -119,6 +119,20 @@ def golden_curve(model, ids, path, name):
     print(name, "peer", BATCH * LENGTH / steady, "tokens/s, peak", common.peak_resident_bytes() >> 20, "MiB")
 
 
+def bfloat16_curve(model, ids, path):
+    """Losses and norms of the same steps with bnb_4bit_compute_dtype bfloat16."""
+    rows = token_rows(ids)
+    model = common.attach_lora(model, RANK, ALPHA).train()
+    batches = []
+    for step in range(STEPS):
+        batch = torch.tensor(rows[step * BATCH : (step + 1) * BATCH])
+        batches.append({"input_ids": batch, "labels": batch})
+    common.fill_adapter_by_formula(model)
+    record = common.train_curve(model, batches, learning_rate=2e-4, weight_decay=0.01, clip=1.0, warmup=0, steps=STEPS, linear=False)
+    common.assert_not_repacked(model)
+    common.write_json(path, {"losses": record["losses"], "grad_norms": record["grad_norms"], "versions": common.versions()})
+
+
 def formula_example(path):
     """A few values of the formula, step by step, for whoever repeats it."""
     key, inputs, count = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", 576, 8
@@ -161,6 +175,7 @@ def main():
         if suffix:
             sample_logits(model, ids[:64], here / f"logits-{name}.json", f"smollm2-{name}")
         golden_curve(model, ids, here / f"curve-{name}.json", f"smollm2-{name}")
+    bfloat16_curve(common.load_4bit(work / "smollm2-nf4dq", compute=torch.bfloat16), ids, here / "curve-nf4dq-bf16.json")
     for path in here.glob("*.json"):
         compact(path)
 

@@ -180,8 +180,8 @@ def quantize_directory(source, target, dtype, quant_type="nf4", double_quant=Tru
     return model
 
 
-def load_4bit(directory, attention="eager"):
-    """A prequantized checkpoint in train mode; dense parts, compute and the decoded weights all in float32."""
+def load_4bit(directory, attention="eager", compute=torch.float32):
+    """A prequantized checkpoint in train mode; dense parts in float32, products with 4-bit weights and the decoded weights in `compute`."""
     import bitsandbytes as bnb
     from transformers import AutoModelForCausalLM
 
@@ -192,10 +192,10 @@ def load_4bit(directory, attention="eager"):
             parameter.data = parameter.data.float()
     for module in model.modules():
         if isinstance(module, bnb.nn.Linear4bit):
-            module.compute_dtype = torch.float32
+            module.compute_dtype = compute
             module.compute_type_is_set = True
             module.support_avx512bf16_for_cpu = False  # no bfloat16 repacking, not even in eval mode
-            module.weight.quant_state.dtype = torch.float32  # else backward rounds the weights of a bf16 checkpoint
+            module.weight.quant_state.dtype = compute  # else backward rounds the weights of a bf16 checkpoint
     return model.train()
 
 

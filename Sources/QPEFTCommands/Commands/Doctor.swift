@@ -24,6 +24,7 @@ struct Doctor: AsyncParsableCommand {
   private struct Findings: Encodable {
     var kernels: String
     var kernels_supported: [String]
+    var multiplies_bf16: Bool
     var threads: Int
     var thread_backend: String
     var cores: Int
@@ -38,7 +39,8 @@ struct Doctor: AsyncParsableCommand {
   func run() async throws {
     try threads.apply()
     let findings = Findings(
-      kernels: KernelSet.active, kernels_supported: KernelSet.supported, threads: KernelSet.threadCount,
+      kernels: KernelSet.active, kernels_supported: KernelSet.supported,
+      multiplies_bf16: KernelSet.multipliesBFloat16, threads: KernelSet.threadCount,
       thread_backend: KernelSet.threadBackend, cores: ProcessInfo.processInfo.activeProcessorCount,
       memory_bytes: ProcessMemory.installed, memory_available_bytes: ProcessMemory.available,
       processor: Processor.name,
@@ -46,6 +48,7 @@ struct Doctor: AsyncParsableCommand {
         "nf4, 256 tokens": Self.gflops(.nf4Forward, tokens: 256),
         "nf4, 1 token": Self.gflops(.nf4Forward, tokens: 1),
         "nf4, 256 tokens, backward": Self.gflops(.nf4Backward, tokens: 256),
+        "nf4, 256 tokens, in bf16": Self.gflops(.nf4ForwardInBF16, tokens: 256),
         "bf16, 256 tokens": Self.gflops(.bf16Forward, tokens: 256),
       ], memory_bandwidth: .measure(), relative_error: try Self.relativeError())
     if json {
@@ -64,6 +67,11 @@ struct Doctor: AsyncParsableCommand {
     let terminal = Terminal.standard
     terminal.line("processor \(findings.processor)")
     terminal.line("kernels   \(findings.kernels) (supported: \(findings.kernels_supported.joined(separator: ", ")))")
+    terminal.line(
+      "bfloat16  "
+        + (findings.multiplies_bf16
+          ? "multiplied by instructions of its own (train --compute-dtype bf16)"
+          : "no instructions for it: train --compute-dtype bf16 is not faster than f32"))
     terminal.line(
       "threads   \(findings.threads) by \(findings.thread_backend), \(Format.count(findings.cores, "core"))")
     terminal.line(

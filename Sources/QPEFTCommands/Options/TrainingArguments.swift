@@ -22,6 +22,12 @@ struct OptimizationArguments: ParsableArguments {
   @Option(help: "Gradients are scaled down to this norm; 0: never.")
   var maxGradNorm = defaults.maximumGradientNorm
 
+  @Option(
+    help: ArgumentHelp(
+      "How products with the frozen matrices are computed: f32, or bf16 with operands rounded to bfloat16, up to twice as fast "
+        + "where the processor has such instructions (see doctor)."))
+  var computeDtype = defaults.computeType
+
   @Option(help: "Rows computed at one time.")
   var batchSize = defaults.batchSize
 
@@ -81,6 +87,7 @@ struct OptimizationArguments: ParsableArguments {
     options.optimizer = optimizer.options
     options.weightDecay = weightDecay
     options.maximumGradientNorm = maxGradNorm
+    options.computeType = computeDtype
     options.batchSize = batchSize
     options.gradientAccumulation = gradientAccumulation
     options.steps = steps

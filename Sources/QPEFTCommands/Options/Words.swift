@@ -14,6 +14,7 @@ extension ElementType: ExpressibleByArgument {
   public static var allValueStrings: [String] { allCases.map { $0.rawValue.lowercased() } }
 }
 extension GGUFStorage: ExpressibleByArgument {}
+extension ComputeType: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}
 extension QuantizationScheme.Format: ExpressibleByArgument {}
 extension TrainOn: ExpressibleByArgument {}

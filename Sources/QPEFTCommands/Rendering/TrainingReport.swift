@@ -18,7 +18,11 @@ final class TrainingReport {
   func found(_ base: BaseModel, _ tuned: AdaptedModel) {
     terminal.line(
       "machine   \(KernelSet.active) kernels, \(Format.count(KernelSet.threadCount, "thread")) "
-        + "(\(KernelSet.threadBackend)), computing in float32")
+        + "(\(KernelSet.threadBackend)), computing in float32"
+        + (options.computeType == .bf16 ? ", products with weights in bfloat16" : ""))
+    if options.computeType == .bf16 && !KernelSet.multipliesBFloat16 {
+      terminal.line("note      these kernels have no instructions for bfloat16: f32 is as fast, and exact")
+    }
     terminal.line("model     \(base.path)")
     var table = Table(["weights", "stored as", "parameters", "bytes"], right: [2, 3])
     for group in tuned.model.weightGroups {
