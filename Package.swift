@@ -119,7 +119,8 @@ let package = Package(
         "QPEFTFormats", "QPEFTQuantization", "QPEFTKernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "Benchmarks/Memory", exclude: ["cgroup.sh", "limited.sh", "plot.py", "results", "streamed.sh"], swiftSettings: swiftSettings),
+      path: "Benchmarks/Memory", exclude: ["cgroup.sh", "limited.sh", "plot.py", "results", "streamed.sh"],
+      swiftSettings: swiftSettings),
 
     // Tests: one target per room, plus Acceptance (the built command, from outside).
     tests("QPEFTKernelsTests", ["QPEFTKernels"]),

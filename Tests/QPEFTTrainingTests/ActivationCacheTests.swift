@@ -33,8 +33,9 @@ import Testing
     }
 
   /// Two epochs, three documents at a time.
-  static func trainer(_ model: any LanguageModel, _ top: Top) throws -> Trainer {
+  static func trainer(_ model: any LanguageModel, _ top: Top, in type: ComputeType = .f32) throws -> Trainer {
     let options = TrainerTests.options {
+      $0.computeType = type
       $0.batchSize = 3
       $0.steps = nil
       $0.epochs = 2
@@ -51,8 +52,8 @@ import Testing
     }.sorted()
   }
 
-  static func train(_ model: any LanguageModel, _ top: Top) throws -> [UInt32] {
-    let trainer = try trainer(model, top)
+  static func train(_ model: any LanguageModel, _ top: Top, in type: ComputeType = .f32) throws -> [UInt32] {
+    let trainer = try trainer(model, top, in: type)
     let plan = try trainer.plan()
     for _ in 0..<trainer.totalSteps { try trainer.step() }
     #expect(trainer.ledger.total.peak <= plan.peak)
@@ -74,6 +75,16 @@ import Testing
       #expect(model.cache.kept == (run == 0 ? count : 0) && model.cache.found == (run == 0 ? count : 2 * count))
       #expect(try Self.files(folder.path).count == count)
     }
+  }
+
+  @Test func `what a run in bfloat16 keeps is for every run`() throws {
+    let folder = try TemporaryDirectory()
+    let (first, second, plain) = (try Top(), try Top(), try Top())
+    let expected = try Self.train(plain.model, plain)
+    #expect(try Self.train(first.cached(folder.path), first, in: .bf16) != expected)
+    let model = try second.cached(folder.path)
+    #expect(try Self.train(model, second) == expected)
+    #expect(model.cache.kept == 0 && model.cache.found == 2 * Self.rows.count)
   }
 
   @Test func `in bfloat16 it takes half the room, and all epochs have the same numbers`() throws {

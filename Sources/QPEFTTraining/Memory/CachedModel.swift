@@ -77,12 +77,13 @@ public struct CachedModel: LanguageModel {
     return found.map { cache.compare($0, with: rows, of: ids) } ?? cache.keep(rows, of: ids)
   }
 
-  /// A short document is computed several times side by side, as it would be beside others.
+  /// A short document is computed several times side by side, as it would be beside others. In float32, whatever the run computes in: runs
+  /// and evaluations share these rows.
   private func computed(_ ids: ArraySlice<Int32>) -> Tensor {
     let copies = Self.fewRows / ids.count + 1
     var batch = TokenBatch()
     for _ in 0..<copies { batch.append(ids: Array(ids), isTrained: ids.map { _ in false }) }
-    let rows = model.lowerRows(batch, blocks: cache.blockCount).rows
+    let rows = ProductArithmetic.$current.withValue(.float32) { model.lowerRows(batch, blocks: cache.blockCount).rows }
     return copies == 1 ? rows : rows.rows(0..<ids.count)
   }
 }
