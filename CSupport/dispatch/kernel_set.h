@@ -122,7 +122,7 @@ typedef struct qp_kernel_set {
   void (*swiglu_backward)(float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count);
 
   // ---- vectors
-  /// y = x; of y only whole lines of cache are written, past the caches, and may arrive after what is stored later.
+  /// y = x. Whole lines of y are written past the caches, and may arrive after what is stored later, until qp_end_of_results.
   void (*write_past)(float *y, const float *x, size_t count);
   void (*add)(float *y, const float *a, const float *b, size_t count);
   void (*axpy)(float *y, const float *x, float scale, size_t count);

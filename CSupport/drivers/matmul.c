@@ -38,7 +38,7 @@ typedef struct {
 // Floats, or pairs, of `kc` inputs.
 static size_t steps_of(const product *p, size_t kc) { return p->pairs ? qp_parts(kc, 2) : kc; }
 
-// x as [k-block][token][kc]: the rows that a tile reads lie side by side, where as rows of x they may share a few lines of cache.
+// x as [k-block][token][steps]: the rows that a tile reads lie side by side, where as rows of x they may share a few lines of cache.
 static float *copied_at(const product *p, size_t k, size_t kc, size_t token) {
   return p->tokens + steps_of(p, k - p->first) * p->n + token * steps_of(p, kc);
 }
@@ -246,8 +246,8 @@ static void multiply(product p, size_t n, void *scratch) {
   p.tokens = scratch;
   p.panels = p.tokens + token_floats(n, p.depth);
   if (p.term) p.hidden = p.term->hidden;
-  if (n <= QP_FEW_MAX) {
-    p.is_bf16 = 0;  // decoding is what they wait for
+  // How many tokens there are must not decide whether they are rounded.
+  if (n <= QP_FEW_MAX && !p.is_bf16) {
     product few = p;
     few.n = n;
     if (p.transposed || !p.set->narrow_rows) few.term = NULL;
@@ -276,6 +276,12 @@ static size_t scratch_bytes(size_t n, size_t depth) {
   return (token_floats(n, depth) + qp_worker_limit() * QP_DECODED) * sizeof(float);
 }
 
+// What is stored in float32 is not rounded.
+static product in_bf16(product p) {
+  p.is_bf16 = p.w->storage != QP_F32;
+  return p;
+}
+
 static product forward(float *y, const float *x, const qp_matrix *w, int accumulate, const qp_low_rank *term) {
   return (product){.set = qp_kernels(), .y = y, .x = x, .w = w, .outputs = w->rows, .depth = w->columns, .accumulate = accumulate,
                    .term = term};
@@ -291,9 +297,7 @@ void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accum
 }
 
 void qp_matmul_bf16(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch) {
-  product p = forward(y, x, w, accumulate, term);
-  p.is_bf16 = 1;
-  multiply(p, n, scratch);
+  multiply(in_bf16(forward(y, x, w, accumulate, term)), n, scratch);
 }
 
 size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n) { return scratch_bytes(n, w->columns); }
@@ -305,9 +309,7 @@ void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t
 
 void qp_matmul_transposed_bf16(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,
                                void *scratch) {
-  product p = backward(dx, dy, w, accumulate, term);
-  p.is_bf16 = 1;
-  multiply(p, n, scratch);
+  multiply(in_bf16(backward(dx, dy, w, accumulate, term)), n, scratch);
 }
 
 size_t qp_matmul_transposed_scratch_bytes(const qp_matrix *w, size_t n) { return scratch_bytes(n, w->rows); }

@@ -106,7 +106,8 @@ void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accum
 size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n);
 
 /// The same with x and W rounded to bfloat16 before they are multiplied, to even where two numbers are as near; products are exact, sums
-/// and the term float32. Twice as fast where qp_has_bf16 says so. Up to eight tokens as qp_matmul.
+/// and the term float32. Numbers below 2^-126 may count as zero. A W stored in float32 is not rounded, nor is x then. Twice as fast with many
+/// tokens where qp_has_bf16 says so, else a little slower than qp_matmul.
 void qp_matmul_bf16(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch);
 /// Whether the set in use multiplies bfloat16 numbers by instructions of their own.
 int qp_has_bf16(void);

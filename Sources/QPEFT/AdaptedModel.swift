@@ -48,7 +48,8 @@ public struct AdaptedModel {
     output: String? = nil, resumes: Bool = false
   ) throws -> TrainingRun {
     let trainer = try trainer(on: rows, evaluation: evaluation, options: options)
-    return try TrainingRun(trainer, output: output.map(trainingOutput), resumes: resumes)
+    return try TrainingRun(
+      trainer, output: output.map { trainingOutput($0, options.computeType) }, resumes: resumes)
   }
 
   /// Saves the adapter as PEFT does.
@@ -57,10 +58,10 @@ public struct AdaptedModel {
     try adapters.peft(baseModel: base.path).write(to: directory)
   }
 
-  private func trainingOutput(_ directory: String) -> TrainingOutput {
+  private func trainingOutput(_ directory: String, _ computeType: ComputeType) -> TrainingOutput {
     var settings = adapters?.configuration.settings ?? [:]
-    // With float32 the numbers are those of a run without a cache.
-    if let cache = (model as? CachedModel)?.cache, cache.storage != .f32 {
+    // What is kept, and computed, in float32 has the numbers of a run without a cache.
+    if let cache = (model as? CachedModel)?.cache, cache.storage != .f32 || computeType != .f32 {
       settings["cache_dtype"] = cache.storage.rawValue
     }
     return TrainingOutput(directory: directory, settings: settings, writeAdapter: save)

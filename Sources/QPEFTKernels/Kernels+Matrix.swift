@@ -20,7 +20,7 @@ extension Kernels {
   /// taken transposed in `multiply`, `[rank, columns]` in `multiplyTransposed`.
   package typealias LowRankTerm = (hidden: Input, factor: Input, rank: Int)
 
-  /// `y[n, rows] = x[n, columns] · Wᵀ + term`, or `+=`. `inBFloat16`: x and W are rounded first, of more than eight rows.
+  /// `y[n, rows] = x[n, columns] · Wᵀ + term`, or `+=`. `inBFloat16`: x and W are rounded first, unless W is stored in float32.
   package static func multiply(
     _ y: Output, _ x: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, inBFloat16: Bool = false,
     plus term: LowRankTerm? = nil, scratch: Scratch = nil
@@ -52,7 +52,7 @@ extension Kernels {
     }
   }
 
-  /// `dx[n, columns] = dy[n, rows] · W + term`, or `+=`. `inBFloat16`: dy and W are rounded first, of more than eight rows.
+  /// `dx[n, columns] = dy[n, rows] · W + term`, or `+=`. `inBFloat16`: dy and W are rounded first, unless W is stored in float32.
   package static func multiplyTransposed(
     _ dx: Output, _ dy: Input, _ w: MatrixView, n: Int, accumulate: Bool = false, inBFloat16: Bool = false,
     plus term: LowRankTerm? = nil, scratch: Scratch = nil

@@ -1,7 +1,9 @@
 /// A call of a kernel that takes long, by what decides how long.
 public enum KernelCall: Hashable, Sendable {
-  /// `tokens` rows times the transpose of a frozen matrix `[rows, columns]`, or (`isTransposed`) times the matrix.
-  case product(storage: String, rows: Int, columns: Int, isTransposed: Bool, tokens: Int)
+  /// `tokens` rows times the transpose of a frozen matrix `[rows, columns]`, or (`isTransposed`) times the matrix; `isBFloat16`: as
+  /// `ProductArithmetic.bfloat16` has it.
+  case product(
+    storage: String, rows: Int, columns: Int, isTransposed: Bool, tokens: Int, isBFloat16: Bool = false)
   /// `[m, k] · [k, n]` of float32, each as it lies or transposed.
   case dense(m: Int, n: Int, k: Int, transposesA: Bool, transposesB: Bool)
   /// Causal attention of a document, or its backward.
@@ -10,7 +12,7 @@ public enum KernelCall: Hashable, Sendable {
   /// Multiplications and additions. Of attention, those of the pairs of rows that see each other.
   public var operations: Double {
     switch self {
-    case .product(_, let rows, let columns, _, let tokens): 2 * Double(rows) * Double(columns) * Double(tokens)
+    case .product(_, let rows, let columns, _, let tokens, _): 2 * Double(rows) * Double(columns) * Double(tokens)
     case .dense(let m, let n, let k, _, _): 2 * Double(m) * Double(n) * Double(k)
     case .attention(let heads, _, let head, let tokens, let isBackward):
       (isBackward ? 5 : 2) * Double(heads) * Double(head) * Double(tokens) * Double(tokens + 1)
@@ -22,8 +24,6 @@ public enum KernelCall: Hashable, Sendable {
 public struct StepWork: Hashable, Sendable {
   /// Calls of kernels, and how often each is made.
   public var calls: [KernelCall: Int] = [:]
-  /// Whether products with frozen matrices are those of `ProductArithmetic.bfloat16`.
-  public var isBFloat16 = false
   /// Bytes of all tensors made: what everything else, which does little arithmetic, writes and reads.
   public var tensorBytes = 0
 

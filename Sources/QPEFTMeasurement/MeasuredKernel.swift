@@ -6,8 +6,9 @@ public enum MeasuredKernel: String, CaseIterable, Codable, Sendable {
   case nf4Forward = "nf4_forward"
   /// `dy · W` with W in NF4.
   case nf4Backward = "nf4_backward"
-  /// The same two with operands rounded to bfloat16.
+  /// `x · Wᵀ` with W in NF4 and operands rounded to bfloat16.
   case nf4ForwardInBF16 = "nf4_forward_in_bf16"
+  /// `dy · W` of that kind.
   case nf4BackwardInBF16 = "nf4_backward_in_bf16"
   /// `x · Wᵀ` with W in bfloat16, as heads are stored.
   case bf16Forward = "bf16_forward"

@@ -18,7 +18,7 @@ public enum StepTime {
     var times: [[Double]] = Array(repeating: [], count: parts.count)
     var passes: [Double] = []
     for _ in 0..<3 {
-      for (index, part) in parts.enumerated() { times[index] += secondsOfAnOperation(part.largest, work.isBFloat16) }
+      for (index, part) in parts.enumerated() { times[index] += secondsOfAnOperation(part.largest) }
       passes += secondsOfAByte()
     }
     let calls = zip(parts, times).reduce(0.0) { $0 + $1.0.operations * median($1.1) }
@@ -50,8 +50,9 @@ public enum StepTime {
 
     init(_ call: KernelCall) {
       switch call {
-      case .product(let storage, let rows, let columns, let isTransposed, _):
-        self.call = .product(storage: storage, rows: rows, columns: columns, isTransposed: isTransposed, tokens: 0)
+      case .product(let storage, let rows, let columns, let isTransposed, _, let isBFloat16):
+        self.call = .product(
+          storage: storage, rows: rows, columns: columns, isTransposed: isTransposed, tokens: 0, isBFloat16: isBFloat16)
       case .attention(let heads, let keyValueHeads, let head, _, let isBackward):
         self.call = .attention(
           heads: heads, keyValueHeads: keyValueHeads, head: head, tokens: 0, isBackward: isBackward)
@@ -60,8 +61,8 @@ public enum StepTime {
     }
   }
 
-  private static func secondsOfAnOperation(_ call: KernelCall, _ isBFloat16: Bool) -> [Double] {
-    let (measured, body) = work(call, isBFloat16)
+  private static func secondsOfAnOperation(_ call: KernelCall) -> [Double] {
+    let (measured, body) = work(call)
     return Stopwatch.times(seconds: 0.003, body).map { $0 / measured.operations }
   }
 
@@ -76,9 +77,9 @@ public enum StepTime {
   private static let mostOfDense = 4096
 
   /// The part of a call that is measured, and a body that makes it.
-  private static func work(_ call: KernelCall, _ isBFloat16: Bool) -> (KernelCall, () -> Void) {
+  private static func work(_ call: KernelCall) -> (KernelCall, () -> Void) {
     switch call {
-    case .product(let storage, let rows, let columns, let isTransposed, let tokens):
+    case .product(let storage, let rows, let columns, let isTransposed, let tokens, let isBFloat16):
       // Of more tokens, decoding a weight once for them all is a smaller part; more rows of a matrix take as long as these.
       let tokens = min(tokens, 512)
       let rows = min(rows, max(64, 6_000_000 / columns))
@@ -87,7 +88,8 @@ public enum StepTime {
       let (x, y) = (Numbers(tokens * inputs), Numbers(tokens * outputs))
       let scratch = Scratch(Kernels.multiplyScratchBytes(matrix.view, n: tokens))
       let part = KernelCall.product(
-        storage: storage, rows: rows, columns: columns, isTransposed: isTransposed, tokens: tokens)
+        storage: storage, rows: rows, columns: columns, isTransposed: isTransposed, tokens: tokens,
+        isBFloat16: isBFloat16)
       return (
         part,
         {

@@ -1,4 +1,4 @@
-package import QPEFTTensor
+internal import QPEFTTensor
 
 /// Bytes in memory that never change, aligned to 64.
 ///

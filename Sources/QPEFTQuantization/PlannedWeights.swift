@@ -52,7 +52,9 @@ struct PlannedMatrix: FrozenMatrix {
   private func count(_ result: Tensor, _ n: Int, isTransposed: Bool, plus term: LowRankTerm?) {
     precondition(result.isPhantom, "a planned matrix has no numbers")
     WorkMeter.current?.add(
-      .product(storage: storageName, rows: rows, columns: columns, isTransposed: isTransposed, tokens: n), plus: term)
+      .product(
+        storage: storageName, rows: rows, columns: columns, isTransposed: isTransposed, tokens: n,
+        isBFloat16: ProductArithmetic.current == .bfloat16), plus: term)
     Tensor.withWorkspace(byteCount: workspaceByteCount(rows: n)) { _ in }
   }
 

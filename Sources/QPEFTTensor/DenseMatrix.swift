@@ -80,7 +80,9 @@ extension ViewedMatrix {
   }
 
   private func product(tokens: Int, isTransposed: Bool) -> KernelCall {
-    .product(storage: storageName, rows: rows, columns: columns, isTransposed: isTransposed, tokens: tokens)
+    .product(
+      storage: storageName, rows: rows, columns: columns, isTransposed: isTransposed, tokens: tokens,
+      isBFloat16: ProductArithmetic.current == .bfloat16)
   }
 
   /// Rows by index, decoded.

@@ -8,10 +8,11 @@ public enum ProductArithmetic: String, Hashable, Sendable, Codable {
   /// The row has a scale for every 64 numbers; a product differs from that in float32 by a few parts in 100,000. For writing
   /// text, never for training.
   case fixedPoint
-  /// Both operands rounded to bfloat16, products exact, sums in float32: twice as fast where the processor multiplies such numbers
-  /// (`KernelSet.multipliesBFloat16`), else as fast as float32. What bitsandbytes does with `bnb_4bit_compute_dtype` bfloat16.
+  /// Both operands rounded to bfloat16, products exact, sums in float32: twice as fast with many rows where the processor multiplies such
+  /// numbers (`KernelSet.multipliesBFloat16`), else a little slower than float32. What bitsandbytes does with `bnb_4bit_compute_dtype`
+  /// bfloat16. With matrices that are stored in float32 everything stays float32.
   ///
-  /// A product of random numbers differs from that in float32 by 2 parts in 1,000. Up to eight rows are multiplied in float32.
+  /// A product of random numbers differs from that in float32 by 2 parts in 1,000.
   case bfloat16
 
   /// What products of this task use; float32 unless somebody chose otherwise.

@@ -17,7 +17,7 @@ package final class WorkMeter: Sendable {
   /// Counts a product, and the term as the dense product that it is.
   package func add(_ product: KernelCall, plus term: LowRankTerm?) {
     add(product)
-    guard let term, case .product(_, let rows, let columns, let isTransposed, let tokens) = product else { return }
+    guard let term, case .product(_, let rows, let columns, let isTransposed, let tokens, _) = product else { return }
     add(
       .dense(
         m: tokens, n: isTransposed ? columns : rows, k: term.hidden.shape.columns, transposesA: false,

@@ -104,7 +104,6 @@ extension Trainer {
     }
     var work = StepWork()
     work.calls = meter.calls
-    work.isBFloat16 = options.computeType == .bf16
     work.tensorBytes = Room.allCases.reduce(0) { $0 + ledger.allocations(in: $1).bytes }
     return work
   }

@@ -54,7 +54,7 @@ static void product_in(test_matrix *w, size_t n, int transposed, int is_bf16) {
     size_t t = i / (results / n), o = i % (results / n);
     for (size_t k = 0; k < inputs; k++) {
       float value = x[t * inputs + k], weight = w->dense[transposed ? k * columns + o : o * columns + k];
-      if (is_bf16 && n > QP_FEW_MAX) value = in_bf16(value), weight = in_bf16(weight);
+      if (is_bf16 && w->view.storage != QP_F32) value = in_bf16(value), weight = in_bf16(weight);
       double term = (double)value * weight;
       exact[i] += term, bound[i] += (double)(inputs + rank + 4) * EPS * fabs(term);
     }
@@ -142,12 +142,21 @@ static void products(void) {
   product(&wide, 9, 1);
   clear();
   test_matrix w = matrix_of(3, 40, 64);
-  product(&w, 600, 0);  // more tokens than are packed at a time
+  product(&w, 600, 0);
   product(&w, 600, 1);
+  for (size_t n = 9; n < 24; n++) product(&w, n, 0);  // tiles of every height
   clear();
-  test_matrix deep = matrix_of(3, 20, 832);  // fewer inputs at a time, and more tokens than one k-block of each has room for
-  product(&deep, 900, 0);
-  product(&deep, 1700, 0);
+  test_matrix odd = matrix_of(3, 3, 2625);  // several k-blocks, the last one odd, in two rounds
+  product(&odd, 900, 0);
+  clear();
+  test_matrix odd_rows = matrix_of(3, 2625, 32);
+  product(&odd_rows, 900, 1);
+  clear();
+  test_matrix passes = matrix_of(3, 3, 1280);  // more tokens than there is room for with one k-block of each: in bfloat16,
+  product(&passes, 1700, 0);
+  clear();
+  test_matrix passes_of_floats = matrix_of(3, 3, 640);  // and as floats
+  product(&passes_of_floats, 3300, 0);
   clear();
   test_matrix apart = matrix_of(3, 40, 576);  // rows that are read where they lie
   product(&apart, 70, 0);

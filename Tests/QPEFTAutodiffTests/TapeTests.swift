@@ -56,7 +56,7 @@ struct TapeTests {
     }
     func calls(rows: Int, columns: Int, isTransposed: Bool) -> Int {
       meter.calls.reduce(0) { sum, call in
-        guard case .product(_, let theirRows, let theirColumns, let theirs, _) = call.key else { return sum }
+        guard case .product(_, let theirRows, let theirColumns, let theirs, _, _) = call.key else { return sum }
         return (theirRows, theirColumns, theirs) == (rows, columns, isTransposed) ? sum + call.value : sum
       }
     }

@@ -79,12 +79,41 @@ import Testing
 
   @Test func `what a run in bfloat16 keeps is for every run`() throws {
     let folder = try TemporaryDirectory()
-    let (first, second, plain) = (try Top(), try Top(), try Top())
+    let name = "untied-bf16-bias-nf4dq"
+    let (first, second, plain) = (try Top(name), try Top(name), try Top(name))
     let expected = try Self.train(plain.model, plain)
     #expect(try Self.train(first.cached(folder.path), first, in: .bf16) != expected)
     let model = try second.cached(folder.path)
     #expect(try Self.train(model, second) == expected)
     #expect(model.cache.kept == 0 && model.cache.found == 2 * Self.rows.count)
+  }
+
+  @Test func `a run that computes in bfloat16 goes on with its cache, or without if it had none`() throws {
+    let base = try BaseModel(Fixture.path("demo-model"))
+    let rows = try base.dataset(Fixture.path("../../Docs/Examples/requests/heldout.jsonl")).rows
+    var configuration = LoRAConfiguration()
+    configuration.layers = [3]
+    let folder = try TemporaryDirectory()
+    func run(_ type: ComputeType, caches: Bool, resumes: Bool) throws -> TrainingRun {
+      var tuned = try base.attach(configuration)
+      if caches { tuned = try tuned.caching(in: folder.path + "/cache") }
+      let options = TrainerTests.options {
+        $0.computeType = type
+        $0.saveSteps = 1
+        $0.steps = 2
+      }
+      return try tuned.train(on: rows, options: options, output: "\(folder.path)/\(type)", resumes: resumes)
+    }
+    for (type, differences) in [(ComputeType.f32, []), (.bf16, ["cache_dtype"])] {
+      let events = try run(type, caches: true, resumes: false)
+      while try events.next() != nil {}
+      _ = try run(type, caches: true, resumes: true)
+      var found: [String] = []
+      do { _ = try run(type, caches: false, resumes: true) } catch TrainingError.differs(_, let names) {
+        found = names.map(\.name)
+      }
+      #expect(found == differences)
+    }
   }
 
   @Test func `in bfloat16 it takes half the room, and all epochs have the same numbers`() throws {

@@ -71,7 +71,7 @@ struct Doctor: AsyncParsableCommand {
       "bfloat16  "
         + (findings.multiplies_bf16
           ? "multiplied by instructions of its own (train --compute-dtype bf16)"
-          : "no instructions for it: train --compute-dtype bf16 is not faster than f32"))
+          : "no instructions for it: train --compute-dtype bf16 is slower than f32"))
     terminal.line(
       "threads   \(findings.threads) by \(findings.thread_backend), \(Format.count(findings.cores, "core"))")
     terminal.line(

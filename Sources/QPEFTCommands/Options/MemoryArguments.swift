@@ -64,7 +64,10 @@ struct MemoryArguments: ParsableArguments {
         + "epoch and run.", valueName: "dir"))
   var cacheActivations: String?
 
-  @Option(help: "Numbers in that directory: f32, the same bits as without it, or bf16, half the size. (default: f32)")
+  @Option(
+    help: ArgumentHelp(
+      "Numbers in that directory: f32, a run in float32 has the same bits as without it, or bf16, half the size. (default: "
+        + "f32)"))
   var cacheDtype: ActivationCache.Storage?
 
   func validate() throws {

@@ -21,7 +21,8 @@ final class TrainingReport {
         + "(\(KernelSet.threadBackend)), computing in float32"
         + (options.computeType == .bf16 ? ", products with weights in bfloat16" : ""))
     if options.computeType == .bf16 && !KernelSet.multipliesBFloat16 {
-      terminal.line("note      these kernels have no instructions for bfloat16: f32 is as fast, and exact")
+      terminal.line(
+        "note      these kernels have no instructions for bfloat16: --compute-dtype f32 is faster, and exact")
     }
     terminal.line("model     \(base.path)")
     var table = Table(["weights", "stored as", "parameters", "bytes"], right: [2, 3])

@@ -10,7 +10,7 @@ internal import QPEFTTensor
 public final class ActivationCache {
   /// How numbers are kept.
   public enum Storage: String, Sendable, Codable, CaseIterable {
-    /// As they are: a run has the same bits as without a cache.
+    /// As they are: a run that computes in float32 has the same bits as without a cache.
     case f32
     /// Rounded to bfloat16, at half the size; also in the epoch that writes them, so that all epochs are alike.
     case bf16
