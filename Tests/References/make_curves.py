@@ -83,15 +83,28 @@ def round_embedding(model):
     return model
 
 
-def golden_curve(model, ids, path, name):
-    rows = token_rows(ids)
-    model = common.attach_lora(model, RANK, ALPHA).train()
+def adapted(model, rows):
+    """The model with an adapter, and the batches of all steps."""
     batches = []
     for step in range(STEPS):
         batch = torch.tensor(rows[step * BATCH : (step + 1) * BATCH])
         batches.append({"input_ids": batch, "labels": batch})
-    probed = probe(model, batches[0])
+    return common.attach_lora(model, RANK, ALPHA).train(), batches
+
+
+def curve(model, batches, on_step=None):
+    """Losses and norms of all steps, from the formula's adapter on."""
     common.fill_adapter_by_formula(model)
+    record = common.train_curve(model, batches, learning_rate=2e-4, weight_decay=0.01, clip=1.0, warmup=0, steps=STEPS,
+                                linear=False, on_step=on_step)
+    common.assert_not_repacked(model)
+    return record
+
+
+def golden_curve(model, ids, path, name):
+    rows = token_rows(ids)
+    model, batches = adapted(model, rows)
+    probed = probe(model, batches[0])
     kept = {}
 
     def keep_gradients(step):
@@ -99,10 +112,8 @@ def golden_curve(model, ids, path, name):
             kept["gradients"] = sample_gradients(model)
 
     started = time.perf_counter()
-    record = common.train_curve(model, batches, learning_rate=2e-4, weight_decay=0.01, clip=1.0, warmup=0, steps=STEPS,
-                                linear=False, on_step=keep_gradients)
+    record = curve(model, batches, keep_gradients)
     seconds = time.perf_counter() - started
-    common.assert_not_repacked(model)
     timing = record.pop("seconds")
     steady = sorted(timing[2:])[len(timing[2:]) // 2]
     common.write_json(path, {
@@ -121,15 +132,7 @@ def golden_curve(model, ids, path, name):
 
 def bfloat16_curve(model, ids, path):
     """Losses and norms of the same steps with bnb_4bit_compute_dtype bfloat16."""
-    rows = token_rows(ids)
-    model = common.attach_lora(model, RANK, ALPHA).train()
-    batches = []
-    for step in range(STEPS):
-        batch = torch.tensor(rows[step * BATCH : (step + 1) * BATCH])
-        batches.append({"input_ids": batch, "labels": batch})
-    common.fill_adapter_by_formula(model)
-    record = common.train_curve(model, batches, learning_rate=2e-4, weight_decay=0.01, clip=1.0, warmup=0, steps=STEPS, linear=False)
-    common.assert_not_repacked(model)
+    record = curve(*adapted(model, token_rows(ids)))
     common.write_json(path, {"losses": record["losses"], "grad_norms": record["grad_norms"], "versions": common.versions()})
 
 
