@@ -6,6 +6,7 @@ final class BlockWeight {
   let rows, columns: Int
   let view: MatrixView
   let dense: Numbers
+  var byteCount: Int { bytes.count }
   private let bytes: UnsafeMutableRawBufferPointer
 
   init(_ format: BlockFormat, rows: Int, columns: Int) {

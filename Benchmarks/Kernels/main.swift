@@ -42,7 +42,7 @@ if shapes.isEmpty { shapes = [(576, 1536), (2048, 5632), (4096, 4096), (11008, 4
 let clock = TurnClock(countsThreadTime: KernelSet.threadCount == 1)
 print("\(KernelSet.active) kernels, \(KernelSet.threadCount) threads (\(KernelSet.threadBackend))")
 if chosen.contains("products") { ProductBenchmark(clock: clock, tokens: tokens, inBFloat16: inBFloat16).run(shapes) }
-if chosen.contains("blocks") { BlockBenchmark(clock: clock).run(shapes) }
+if chosen.contains("blocks") { BlockBenchmark(clock: clock, tokens: tokens).run(shapes) }
 if chosen.contains("lowrank") { LowRankBenchmark(clock: clock).run(shapes) }
 if chosen.contains("attention") { AttentionBenchmark(clock: clock).run() }
 if chosen.contains("head") { HeadBenchmark(clock: clock).run() }

@@ -15,7 +15,7 @@ const qp_kernel_set qp_kernels_neon = {
     .thin_rows = QP_NEON_MR,
     QP_LEAF_FIELDS(neon),
     QP_FIXED_LEAF_FIELDS(neon),
-    .block_decoders = qp_block_decoders_reference,
+    QP_BLOCK_LEAF_FIELDS(neon),
 #include "leaves/elementwise_fields.h"
 };
 #endif

@@ -7,5 +7,6 @@ enum { QP_NEON_MR = 6, QP_NEON_NR = 16 };
 
 QP_DECLARE_LEAVES(neon)
 QP_DECLARE_FIXED_LEAVES(neon)
+QP_DECLARE_BLOCK_LEAVES(neon)
 
 #endif

@@ -1,30 +1,32 @@
-// IQ4_NL, IQ4_XS, MXFP4: codes of four bits that name one of sixteen levels. Layouts: ggml-common.h of llama.cpp.
+// IQ4_NL, IQ4_XS, MXFP4: codes of four bits that name one of sixteen levels.
 
-static inline void NAME(levels16)(float *y, const uint8_t *codes, const int8_t *levels, float scale) {
-  int8_t chosen[32];
-#ifdef QP_LOOK_UP_BYTES
-  QP_LOOK_UP_BYTES(chosen, codes, levels);  // the same for 32 codes at a time
-#else
-  for (int i = 0; i < 16; i++) chosen[i] = levels[codes[i] & 15], chosen[i + 16] = levels[codes[i] >> 4];
-#endif
-  for (int i = 0; i < 32; i++) y[i] = scale * (float)chosen[i];
-}
-
-static void NAME(iq4_nl)(float *y, const uint8_t *x, size_t part) {
+static inline qp_i8x32 NAME(iq4_nl_codes)(const uint8_t *x, size_t part) {
   (void)part;
-  NAME(levels16)(y, x + 2, qp_iq4_levels, NAME(half_at)(x));
+  return QP_LOOK_UP(qp_iq4_levels, NAME(nibbles)(x + 2));
 }
 
-static void NAME(iq4_xs)(float *y, const uint8_t *x, size_t part) {
-  int low = x[4 + part / 2] >> (part % 2 * 4) & 15, high = (x[2] | x[3] << 8) >> (2 * part) & 3;
-  NAME(levels16)(y, x + 8 + 16 * part, qp_iq4_levels, NAME(half_at)(x) * (float)((low | high << 4) - 32));
+static inline qp_i8x32 NAME(iq4_xs_codes)(const uint8_t *x, size_t part) {
+  return QP_LOOK_UP(qp_iq4_levels, NAME(nibbles)(x + 8 + 16 * part));
 }
 
-static void NAME(mxfp4)(float *y, const uint8_t *x, size_t part) {
+static inline qp_i8x32 NAME(mxfp4_codes)(const uint8_t *x, size_t part) {
   (void)part;
-  // Half of 2^(e - 127): the levels are doubled to be whole.
+  return QP_LOOK_UP(qp_mxfp4_levels, NAME(nibbles)(x + 1));
+}
+
+// Eight scales of six bits: the low four lie in four bytes, the high two in two.
+static inline void NAME(iq4_xs_scales)(float *scales, float *offsets, const uint8_t *x) {
+  (void)offsets;
+  qp_i32x8 low = (qp_i32x8){} + (int32_t)NAME(word)(x + 4), high = (qp_i32x8){} + (x[2] | x[3] << 8);
+  low = low >> (qp_i32x8){0, 4, 8, 12, 16, 20, 24, 28} & 15;
+  high = high >> (qp_i32x8){0, 2, 4, 6, 8, 10, 12, 14} & 3;
+  qp_f32x8 all = __builtin_convertvector((low | high << 4) - 32, qp_f32x8) * NAME(half)(x);
+  memcpy(scales, &all, sizeof all);
+}
+
+// Half of 2^(e - 127): the levels are doubled to be whole.
+static inline void NAME(mxfp4_scales)(float *scales, float *offsets, const uint8_t *x) {
+  (void)offsets;
   uint32_t bits = x[0] < 2 ? 0x00200000u << x[0] : (uint32_t)(x[0] - 1) << 23;
-  float scale;
-  memcpy(&scale, &bits, 4);
-  NAME(levels16)(y, x + 1, qp_mxfp4_levels, scale);
+  memcpy(scales, &bits, sizeof bits);
 }

@@ -1,46 +1,71 @@
-// Q4_0 ... Q8_0: blocks of 32 numbers under one scale, some with an offset. Layouts: ggml-common.h of llama.cpp.
+// Q4_0 ... Q8_0: blocks of 32 numbers under one scale, some with an offset.
 
-static void NAME(q4_0)(float *y, const uint8_t *x, size_t part) {
-  (void)part;
-  float d = NAME(half_at)(x);
-  for (int i = 0; i < 16; i++) {
-    y[i] = d * (float)((x[2 + i] & 15) - 8);
-    y[i + 16] = d * (float)((x[2 + i] >> 4) - 8);
-  }
+static inline qp_u8x32 NAME(load32)(const uint8_t *x) {
+  qp_u8x32 v;
+  memcpy(&v, x, sizeof v);
+  return v;
 }
 
-static void NAME(q4_1)(float *y, const uint8_t *x, size_t part) {
-  (void)part;
-  float d = NAME(half_at)(x), m = NAME(half_at)(x + 2);
-  for (int i = 0; i < 16; i++) {
-    y[i] = d * (float)(x[4 + i] & 15) + m;
-    y[i + 16] = d * (float)(x[4 + i] >> 4) + m;
-  }
+static inline uint32_t NAME(word)(const uint8_t *x) {
+  uint32_t v;
+  memcpy(&v, x, sizeof v);
+  return v;
 }
 
-/// 32 bits, the first number's lowest.
-static inline uint32_t NAME(bits32)(const uint8_t *x) {
-  return (uint32_t)x[0] | (uint32_t)x[1] << 8 | (uint32_t)x[2] << 16 | (uint32_t)x[3] << 24;
+static inline float NAME(half)(const uint8_t *x) {
+  _Float16 v;
+  memcpy(&v, x, sizeof v);
+  return (float)v;
 }
 
-static void NAME(q5_0)(float *y, const uint8_t *x, size_t part) {
-  (void)part;
-  float d = NAME(half_at)(x);
-  uint32_t bits = NAME(bits32)(x + 2);
-  for (int i = 0; i < 16; i++) y[i] = d * (float)((int)((x[6 + i] & 15u) | (bits >> i & 1) << 4) - 16);
-  for (int i = 0; i < 16; i++) y[i + 16] = d * (float)((int)(x[6 + i] >> 4 | (bits >> (i + 16) & 1) << 4) - 16);
+/// The low four bits of sixteen bytes, then the high ones.
+static inline qp_u8x32 NAME(nibbles)(const uint8_t *x) {
+  qp_u8x16 v;
+  memcpy(&v, x, sizeof v);
+  return __builtin_shufflevector(v & 15, v >> 4, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
+                                 25, 26, 27, 28, 29, 30, 31);
 }
 
-static void NAME(q5_1)(float *y, const uint8_t *x, size_t part) {
-  (void)part;
-  float d = NAME(half_at)(x), m = NAME(half_at)(x + 2);
-  uint32_t bits = NAME(bits32)(x + 4);
-  for (int i = 0; i < 16; i++) y[i] = d * (float)(int)((x[8 + i] & 15u) | (bits >> i & 1) << 4) + m;
-  for (int i = 0; i < 16; i++) y[i + 16] = d * (float)(int)(x[8 + i] >> 4 | (bits >> (i + 16) & 1) << 4) + m;
+/// 16 where a bit of the four bytes is set, else 0.
+static inline qp_u8x32 NAME(fifth_bits)(const uint8_t *x) {
+  qp_u32x8 all = (qp_u32x8){} + NAME(word)(x);
+  qp_u8x32 bytes = (qp_u8x32)all, bits = (qp_u8x32)((qp_u32x8){0x08040201, 0x80402010, 0x08040201, 0x80402010, 0x08040201, 0x80402010,
+                                                              0x08040201, 0x80402010});
+  bytes = __builtin_shufflevector(bytes, bytes, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 18, 19, 19, 19,
+                                  19, 19, 19, 19, 19);
+  return (qp_u8x32)((bytes & bits) == bits) & 16;
 }
 
-static void NAME(q8_0)(float *y, const uint8_t *x, size_t part) {
+static inline qp_i8x32 NAME(q4_0_codes)(const uint8_t *x, size_t part) {
   (void)part;
-  float d = NAME(half_at)(x);
-  for (int i = 0; i < 32; i++) y[i] = d * (float)(int8_t)x[2 + i];
+  return (qp_i8x32)(NAME(nibbles)(x + 2) - 8);
+}
+
+static inline qp_i8x32 NAME(q4_1_codes)(const uint8_t *x, size_t part) {
+  (void)part;
+  return (qp_i8x32)NAME(nibbles)(x + 4);
+}
+
+static inline qp_i8x32 NAME(q5_0_codes)(const uint8_t *x, size_t part) {
+  (void)part;
+  return (qp_i8x32)((NAME(nibbles)(x + 6) | NAME(fifth_bits)(x + 2)) - 16);
+}
+
+static inline qp_i8x32 NAME(q5_1_codes)(const uint8_t *x, size_t part) {
+  (void)part;
+  return (qp_i8x32)(NAME(nibbles)(x + 8) | NAME(fifth_bits)(x + 4));
+}
+
+static inline qp_i8x32 NAME(q8_0_codes)(const uint8_t *x, size_t part) {
+  (void)part;
+  return (qp_i8x32)NAME(load32)(x + 2);
+}
+
+static inline void NAME(one_scale)(float *scales, float *offsets, const uint8_t *x) {
+  (void)offsets;
+  scales[0] = NAME(half)(x);
+}
+
+static inline void NAME(scale_and_offset)(float *scales, float *offsets, const uint8_t *x) {
+  scales[0] = NAME(half)(x), offsets[0] = NAME(half)(x + 2);
 }

@@ -23,9 +23,6 @@ typedef struct {
   uint8_t order[16];
 } qp_q4_rule;
 
-/// y[32] = numbers 32 * part ... of a block.
-typedef void (*qp_block_decoder)(float *y, const uint8_t *block, size_t part);
-
 /// Products of bfloat16 numbers by instructions that multiply two neighbours along k at once, summed in float32. A pair of them takes the
 /// place of a float; a last one without a neighbour has zero beside it.
 typedef struct {
@@ -96,13 +93,19 @@ typedef struct qp_kernel_set {
   void (*fixed_rows)(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
                      size_t row, size_t rows);
 
+  /// The same of `rows` rows of GGUF's blocks, which lie one behind the other: y[r] = Σ scale * x_scales * Σ code * x + Σ offset * x_sums, sums
+  /// over runs of qp_run_of_blocks columns. x: of every 32 columns the even ones, then the odd ones. x_sums: Σ x * x_scales of each run. NULL: in
+  /// floats.
+  void (*fixed_blocks)(float *y, const int16_t *x, const float *x_scales, const float *x_sums, qp_storage storage, const uint8_t *row,
+                       size_t rows, size_t blocks);
+
   // ---- codecs
   /// y[count] = levels[code] * scale; element 0 is the high nibble of codes[0].
   void (*decode_q4)(float *y, const uint8_t *codes, const float *levels, float scale, size_t count);
   void (*decode_f16)(float *y, const uint16_t *x, size_t count);
   void (*decode_bf16)(float *y, const uint16_t *x, size_t count);
-  /// By storage from QP_GGML_Q4_0 on; NULL: those of the reference.
-  const qp_block_decoder *block_decoders;
+  /// y[32 * count] = blocks of GGUF from number 32 * part of `block` on.
+  void (*decode_blocks)(qp_storage storage, float *y, const uint8_t *block, size_t part, size_t count);
   /// codes of clamp(x * inverse, -1, 1), packed two a byte; count even.
   void (*encode_q4)(uint8_t *codes, const float *x, float inverse, const qp_q4_rule *rule, size_t count);
   /// max |x|; NaN if there is one.
@@ -166,10 +169,21 @@ extern const qp_kernel_set qp_kernels_avx512;
 extern const qp_kernel_set qp_kernels_neon;
 
 extern const int8_t qp_iq4_levels[16], qp_mxfp4_levels[16];
-extern const qp_block_decoder qp_block_decoders_reference[], qp_block_decoders_avx2[], qp_block_decoders_avx512[];
 
 /// Whether the leaves of a set read the matrix; else it goes through qp_decode_run.
 static inline int qp_leaves_read(const qp_matrix *w) { return w->storage <= QP_Q4 && !w->interleaved_head; }
+
+/// Columns that share a scale in a format of GGUF.
+static inline size_t qp_run_of_blocks(qp_storage storage) {
+  return storage == QP_GGML_Q2_K || storage == QP_GGML_Q3_K || storage == QP_GGML_Q6_K ? 16 : 32;
+}
+
+/// The row of the file that holds row `row`.
+static inline size_t qp_stored_row(const qp_matrix *w, size_t row) {
+  if (!w->interleaved_head) return row;
+  size_t inside = row % w->interleaved_head, half = w->interleaved_head / 2;
+  return row - inside + (inside < half ? 2 * inside : 2 * (inside - half) + 1);
+}
 
 /// scale(b) of a QP_Q4 matrix.
 #pragma clang fp contract(off)

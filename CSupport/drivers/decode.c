@@ -20,23 +20,20 @@ static void decode_q4_run(const qp_kernel_set *set, float *y, const qp_matrix *w
 }
 
 static void decode_block_run(const qp_kernel_set *set, float *y, const qp_matrix *w, size_t first, size_t count) {
-  const qp_block_decoder *decoders = set->block_decoders ? set->block_decoders : qp_block_decoders_reference;
-  qp_block_decoder decode = decoders[w->storage - QP_GGML_Q4_0];
   qp_block size = qp_block_of(w->storage);
-  const uint8_t *block = (const uint8_t *)w->values + first / size.count * size.bytes;
-  size_t parts = size.count / 32, part = first % size.count / 32, skip = first % 32;
+  const uint8_t *blocks = w->values;
   while (count) {
-    if (skip || count < 32) {
-      float whole[32];
-      size_t run = 32 - skip < count ? 32 - skip : count;
-      decode(whole, block, part);
-      memcpy(y, whole + skip, run * sizeof(float));
-      y += run, count -= run, skip = 0;
+    const uint8_t *block = blocks + first / size.count * size.bytes;
+    size_t part = first % size.count / 32, skip = first % 32, run = 32 - skip < count ? 32 - skip : count;
+    if (run == 32) {
+      run = count / 32 * 32;
+      set->decode_blocks(w->storage, y, block, part, count / 32);
     } else {
-      decode(y, block, part);
-      y += 32, count -= 32;
+      float whole[32];
+      set->decode_blocks(w->storage, whole, block, part, 1);
+      memcpy(y, whole + skip, run * sizeof(float));
     }
-    if (++part == parts) part = 0, block += size.bytes;
+    y += run, first += run, count -= run;
   }
 }
 
@@ -50,12 +47,6 @@ static void decode_stored(const qp_kernel_set *set, float *y, const qp_matrix *w
   }
 }
 
-// The row of the file that holds row `row`.
-static size_t stored_row(const qp_matrix *w, size_t row) {
-  size_t inside = row % w->interleaved_head, half = w->interleaved_head / 2;
-  return row - inside + (inside < half ? 2 * inside : 2 * (inside - half) + 1);
-}
-
 void qp_decode_run(const qp_kernel_set *set, float *y, const qp_matrix *w, size_t first, size_t count) {
   if (!w->interleaved_head) {
     decode_stored(set, y, w, first, count);
@@ -64,7 +55,7 @@ void qp_decode_run(const qp_kernel_set *set, float *y, const qp_matrix *w, size_
   while (count) {
     size_t row = first / w->columns, column = first % w->columns, run = w->columns - column;
     if (run > count) run = count;
-    decode_stored(set, y, w, stored_row(w, row) * w->columns + column, run);
+    decode_stored(set, y, w, qp_stored_row(w, row) * w->columns + column, run);
     y += run, first += run, count -= run;
   }
 }

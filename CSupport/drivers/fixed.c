@@ -1,10 +1,11 @@
-/// x · Wᵀ of one token with a 4-bit W, in fixed point: for writing text, where the product is bound by decoding.
+/// x · Wᵀ of one token with a 4-bit W or blocks of GGUF, in fixed point: for writing text, where the product is bound by decoding.
 ///
 /// Of every QP_FIXED columns, x becomes whole numbers in ±16383 with one float scale, and so do the 16 levels for all of W. Eight
 /// products of two such numbers sum up exactly in 32 bits, so a lane of a leaf adds the 64 of a run without a conversion; then the
 /// sum is scaled by the block's scale and that of x. So x has an error of at most 1 / 32766 of the largest of its 64 neighbours, a
 /// level one of 1 / 32766 of the largest level: a hundred times less than 8-bit activations have, with about as many
 /// instructions, since a lookup of 16 bits costs little more than one of 8.
+/// Codes of GGUF are whole numbers already. There x has a scale for each run of columns that share one of W.
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ typedef struct {
   const int16_t *x;
   const float *x_scales;
   const qp_matrix *w;
-  int16_t levels[16];
+  int16_t levels[16];   // of 4-bit codes
+  const float *x_sums;  // of blocks: of each run of x
   const qp_low_rank *term;  // of tasks, or NULL
   size_t part;
 } fixed_job;
@@ -41,6 +43,20 @@ static float fixed(int16_t *to, const float *x, size_t count, float most) {
   return usable ? most / MOST : most < 1 ? 0 : NAN;
 }
 
+static void some_rows(const fixed_job *j, size_t row, size_t rows) {
+  const qp_matrix *w = j->w;
+  if (w->storage == QP_Q4) {
+    j->set->fixed_rows(j->y, j->x, j->x_scales, w, j->levels, row, rows);
+    return;
+  }
+  qp_block size = qp_block_of(w->storage);
+  size_t blocks = w->columns / size.count, run = w->interleaved_head ? 1 : rows;
+  for (size_t end = row + rows; row < end; row += run) {
+    const uint8_t *at = (const uint8_t *)w->values + qp_stored_row(w, row) * blocks * size.bytes;
+    j->set->fixed_blocks(j->y + row, j->x, j->x_scales, j->x_sums, w->storage, at, run, blocks);
+  }
+}
+
 static void rows_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const fixed_job *j = context;
@@ -48,36 +64,67 @@ static void rows_task(void *context, size_t i, size_t worker) {
   size_t run = j->term ? QP_TERM_ROWS : rows;
   for (size_t row = first, end = first + rows; row < end; row += run) {
     size_t count = qp_least(end - row, run);
-    j->set->fixed_rows(j->y, j->x, j->x_scales, j->w, j->levels, row, count);
+    some_rows(j, row, count);
     if (j->term) qp_few_add_term(j->set, j->y, j->w->rows, j->term, row, count, 1);
   }
 }
 
-static int takes(const qp_kernel_set *set, const qp_matrix *w) {
+static int takes_codes(const qp_kernel_set *set, const qp_matrix *w) {
   return set->fixed_rows && w->storage == QP_Q4 && qp_leaves_read(w) && w->columns % QP_FIXED == 0 &&
          w->block >= QP_FIXED && (w->absmax || (w->nested_block & (w->nested_block - 1)) == 0);
 }
 
+static int takes_blocks(const qp_kernel_set *set, const qp_matrix *w) {
+  return set->fixed_blocks && w->storage > QP_Q4 && w->columns % qp_block_of(w->storage).count == 0;
+}
+
+// Whether levels of this size become whole numbers.
+static int is_usable(float largest) { return largest >= 0x1p-100f && largest <= 0x1p126f; }
+
+static void arrange_for_codes(fixed_job *j, const float *x, float *scratch, float largest) {
+  size_t runs = j->w->columns / QP_FIXED;
+  int16_t *arranged = (int16_t *)(scratch + qp_round_up(runs, 16));
+  float level_scale = fixed(j->levels, j->w->levels, 16, largest);
+  for (size_t i = 0; i < runs; i++) {
+    int16_t numbers[QP_FIXED];
+    const float *at = x + i * QP_FIXED;
+    scratch[i] = fixed(numbers, at, QP_FIXED, j->set->max_abs(at, QP_FIXED)) * level_scale;
+    j->set->fixed_arrange(arranged, numbers, i);
+  }
+  j->x = arranged, j->x_scales = scratch;
+}
+
+// Of every 32 numbers the even ones, then the odd ones: two codes that lie side by side are one number of 16 bits.
+static void arrange_for_blocks(fixed_job *j, const float *x, float *scratch) {
+  size_t run = qp_run_of_blocks(j->w->storage), runs = j->w->columns / run;
+  float *sums = scratch + qp_round_up(runs, 16);
+  int16_t *arranged = (int16_t *)(sums + qp_round_up(runs, 16));
+  for (size_t i = 0; i < runs; i++) {
+    int16_t numbers[32], *to = arranged + i * run / 32 * 32 + i * run % 32 / 2;
+    int32_t sum = 0;
+    scratch[i] = fixed(numbers, x + i * run, run, j->set->max_abs(x + i * run, run));
+    for (size_t k = 0; k < run; k += 2) to[k / 2] = numbers[k], to[16 + k / 2] = numbers[k + 1], sum += numbers[k] + numbers[k + 1];
+    sums[i] = (float)sum * scratch[i];
+  }
+  j->x = arranged, j->x_scales = scratch, j->x_sums = sums;
+}
+
 void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, const qp_low_rank *term, void *scratch) {
   const qp_kernel_set *set = qp_kernels();
-  float largest = takes(set, w) && n == 1 ? set->max_abs(w->levels, 16) : 0;
-  if (!(largest >= 0x1p-100f && largest <= 0x1p126f)) {
+  fixed_job job = {.set = set, .y = y, .w = w};
+  float largest = n == 1 && takes_codes(set, w) ? set->max_abs(w->levels, 16) : 0;
+  if (is_usable(largest)) {
+    arrange_for_codes(&job, x, scratch, largest);
+  } else if (n == 1 && takes_blocks(set, w)) {
+    arrange_for_blocks(&job, x, scratch);
+  } else {
     qp_matmul(y, x, w, n, 0, term, scratch);
     return;
   }
-  size_t blocks = w->columns / QP_FIXED;
-  float *scales = scratch;
-  int16_t *arranged = (int16_t *)(scales + (blocks + 15) / 16 * 16);
-  fixed_job job = {.set = set, .y = y, .x = arranged, .x_scales = scales, .w = w};
-  float level_scale = fixed(job.levels, w->levels, 16, largest);
-  for (size_t b = 0; b < blocks; b++) {
-    int16_t numbers[QP_FIXED];
-    const float *at = x + b * QP_FIXED;
-    scales[b] = fixed(numbers, at, QP_FIXED, set->max_abs(at, QP_FIXED)) * level_scale;
-    set->fixed_arrange(arranged, numbers, b);
-  }
   if (set->narrow_rows) job.term = term;
-  job.part = qp_rows_of_stream(w->rows, w->columns / 2, qp_thread_count());
+  qp_block size = qp_block_of(w->storage);
+  size_t row_bytes = w->storage == QP_Q4 ? w->columns / 2 : w->columns / size.count * size.bytes;
+  job.part = qp_rows_of_stream(w->rows, row_bytes, qp_thread_count());
   qp_parallel_for(qp_parts(w->rows, job.part), rows_task, &job);
   if (term && !job.term) qp_gemm(y, term->hidden, 0, term->factor, 1, n, w->rows, term->rank, 1);
 }

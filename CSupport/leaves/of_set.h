@@ -33,6 +33,12 @@
   void qp_fixed_rows_##set(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16], \
                            size_t row, size_t rows);
 
+/// GGUF's blocks: blocks/leaves.h.
+#define QP_DECLARE_BLOCK_LEAVES(set)                                                                                       \
+  void qp_decode_blocks_##set(qp_storage storage, float *y, const uint8_t *block, size_t part, size_t count);              \
+  void qp_fixed_blocks_##set(float *y, const int16_t *x, const float *x_scales, const float *x_sums, qp_storage storage,   \
+                             const uint8_t *row, size_t rows, size_t blocks);
+
 #define QP_LEAF_FIELDS(set)                                                                                \
   .name = #set,  \
   .gemm_tile = qp_gemm_tile_##set, .gemm_thin = qp_gemm_thin_##set, .pack_transposed = qp_pack_transposed_##set, \
@@ -43,5 +49,7 @@
   .narrow_columns = qp_narrow_columns_##set
 
 #define QP_FIXED_LEAF_FIELDS(set) .fixed_arrange = qp_fixed_arrange_##set, .fixed_rows = qp_fixed_rows_##set
+
+#define QP_BLOCK_LEAF_FIELDS(set) .decode_blocks = qp_decode_blocks_##set, .fixed_blocks = qp_fixed_blocks_##set
 
 #endif

@@ -18,6 +18,7 @@ size_t qp_ref_pack_weight_columns(float *dst, const qp_matrix *w, size_t row, si
 void qp_ref_decode_q4(float *y, const uint8_t *codes, const float *levels, float scale, size_t count);
 void qp_ref_decode_f16(float *y, const uint16_t *x, size_t count);
 void qp_ref_decode_bf16(float *y, const uint16_t *x, size_t count);
+void qp_ref_decode_blocks(qp_storage storage, float *y, const uint8_t *block, size_t part, size_t count);
 void qp_ref_round_bf16(float *x, size_t count);
 void qp_ref_encode_q4(uint8_t *codes, const float *x, float inverse, const qp_q4_rule *rule, size_t count);
 float qp_ref_max_abs(const float *x, size_t count);
@@ -49,5 +50,7 @@ void qp_ref_adafactor(float *u, float *v, const float *gradient, const float *co
 void qp_ref_fixed_arrange(int16_t *dst, const int16_t *x, size_t run);
 void qp_ref_fixed_rows(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
                           size_t row, size_t rows);
+void qp_ref_fixed_blocks(float *y, const int16_t *x, const float *x_scales, const float *x_sums, qp_storage storage, const uint8_t *row,
+                         size_t rows, size_t blocks);
 
 #endif

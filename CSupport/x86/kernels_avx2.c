@@ -19,7 +19,7 @@ const qp_kernel_set qp_kernels_avx2 = {
     .thin_rows = QP_AVX2_MR,
     QP_LEAF_FIELDS(avx2),
     QP_FIXED_LEAF_FIELDS(avx2),
-    .block_decoders = qp_block_decoders_avx2,
+    QP_BLOCK_LEAF_FIELDS(avx2),
 #include "leaves/elementwise_fields.h"
 };
 #endif

@@ -20,7 +20,7 @@ const qp_kernel_set qp_kernels_avx512 = {
     QP_LEAF_FIELDS(avx512),
     QP_FIXED_LEAF_FIELDS(avx512),
     .pairs = &qp_pairs_avx512,
-    .block_decoders = qp_block_decoders_avx512,
+    QP_BLOCK_LEAF_FIELDS(avx512),
 #include "leaves/elementwise_fields.h"
 };
 #endif

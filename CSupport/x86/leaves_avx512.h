@@ -7,6 +7,7 @@ enum { QP_AVX512_MR = 12, QP_AVX512_NR = 32 };
 
 QP_DECLARE_LEAVES(avx512)
 QP_DECLARE_FIXED_LEAVES(avx512)
+QP_DECLARE_BLOCK_LEAVES(avx512)
 
 extern const qp_pair_leaves qp_pairs_avx512;
 

@@ -1,4 +1,4 @@
-/// ggml's block formats: decoding has the bits of the plain decoders and reads no byte past the last block; products have the
+/// ggml's block formats: decoding has the bits of the definition and reads no byte past the last block; products have the
 /// bits of products with the decoded numbers.
 #include "check.h"
 
@@ -8,16 +8,18 @@ static qp_matrix blocks_of(qp_storage storage, size_t rows, size_t columns) {
                      .values = random_bytes(rows * columns / size.count * size.bytes)};
 }
 
+// From every part of a block on, into the next one.
 static void decoders(const qp_kernel_set *set, qp_storage storage) {
   qp_block size = qp_block_of(storage);
-  const uint8_t *block = random_bytes(size.bytes);
-  for (size_t part = 0; part < size.count / 32; part++) {
+  size_t parts = size.count / 32;
+  const uint8_t *blocks = random_bytes(3 * size.bytes);
+  for (size_t part = 0; part < parts; part++) {
+    size_t count = 3 * parts - part;
     at("storage %d, part %zu", storage, part);
-    float *found = room_floats(32), *expected = room_floats(32);
-    const qp_block_decoder *decoders = set->block_decoders ? set->block_decoders : qp_block_decoders_reference;
-    decoders[storage - QP_GGML_Q4_0](found, block, part);
-    qp_block_decoders_reference[storage - QP_GGML_Q4_0](expected, block, part);
-    same("decode a part", found, expected, 32 * sizeof(float));
+    float *found = room_floats(32 * count), *expected = room_floats(32 * count);
+    set->decode_blocks(storage, found, blocks, part, count);
+    qp_kernels_reference.decode_blocks(storage, expected, blocks, part, count);
+    same_numbers("decoded parts", found, expected, 32 * count);
   }
   clear();
 }
@@ -38,17 +40,22 @@ static void runs(qp_storage storage, size_t head) {
       expected[k] = all[row * w.columns + column];
     }
     qp_matrix_decode(found, &w, first, length);
-    same("decode a run", found, expected, length * sizeof(float));
+    same_numbers("decode a run", found, expected, length);
   }
   clear();
 }
 
 // Bytes below 64 alone: no float16 among the scales is an infinity or NaN then, whose products may differ in their bits.
-static void products(qp_storage storage, size_t n) {
-  qp_matrix w = blocks_of(storage, 37, 512);
+static qp_matrix small_blocks_of(qp_storage storage, size_t rows, size_t columns) {
+  qp_matrix w = blocks_of(storage, rows, columns);
   qp_block size = qp_block_of(storage);
   uint8_t *bytes = (uint8_t *)w.values;
-  for (size_t i = 0; i < w.rows * w.columns / size.count * size.bytes; i++) bytes[i] &= 63;
+  for (size_t i = 0; i < rows * columns / size.count * size.bytes; i++) bytes[i] &= 63;
+  return w;
+}
+
+static void products(qp_storage storage, size_t n) {
+  qp_matrix w = small_blocks_of(storage, 37, 512);
   size_t count = w.rows * w.columns;
   float *dense = room_floats(count);
   qp_matrix_decode(dense, &w, 0, count);
@@ -67,6 +74,42 @@ static void products(qp_storage storage, size_t n) {
   clear();
 }
 
+/// One token: x rounded to 15 bits, with a scale for every run of columns that share one of W.
+static void fixed_point(qp_storage storage, size_t head) {
+  enum { ROWS = 48, COLUMNS = 768, RANK = 4 };
+  qp_matrix w = small_blocks_of(storage, ROWS, COLUMNS);
+  w.interleaved_head = head;
+  float *dense = room_floats(ROWS * COLUMNS), *x = random_floats(COLUMNS, 1), *y = room_floats(ROWS), *alone = room_floats(ROWS);
+  float *hidden = random_floats(RANK, 1), *factor = random_floats(ROWS * RANK, 1);
+  x[37] = 1000;  // its run alone is rounded more
+  double *exact = room_doubles(ROWS), *bound = room_doubles(ROWS);
+  qp_matrix_decode(dense, &w, 0, ROWS * COLUMNS);
+  size_t run = qp_run_of_blocks(storage);
+  for (size_t r = 0; r < ROWS; r++) {
+    for (size_t i = 0; i < RANK; i++) exact[r] += (double)hidden[i] * factor[r * RANK + i], bound[r] += 1e-6;
+    for (size_t k = 0; k < COLUMNS; k += run) {
+      double most = 0, weights = 0, largest = 0, sizes = 0;
+      for (size_t i = k; i < k + run; i++) {
+        double value = dense[r * COLUMNS + i];
+        exact[r] += value * x[i], weights += fabs(value), sizes += fabs(x[i]);
+        most = fmax(most, fabs(x[i])), largest = fmax(largest, fabs(value));
+      }
+      // Scales and offsets are summed apart, run by run; here an offset is not much larger than the largest number of its run.
+      bound[r] += most * weights / 32700 + (double)(COLUMNS / run + 16) * EPS * 4 * largest * sizes;
+    }
+  }
+  const qp_low_rank term = {.hidden = hidden, .factor = factor, .rank = RANK};
+  void *scratch = room(qp_matmul_scratch_bytes(&w, 1));
+  at("storage %d, heads of %zu", storage, head);
+  qp_set_thread_count(2);
+  qp_matmul_fixed(y, x, &w, 1, &term, scratch);
+  qp_set_thread_count(1);
+  qp_matmul_fixed(alone, x, &w, 1, &term, scratch);
+  same("one thread, two threads", y, alone, ROWS * sizeof(float));
+  within("fixed point", y, exact, bound, ROWS);
+  clear();
+}
+
 void test_blocks(const qp_kernel_set *set) {
   for (qp_storage storage = QP_GGML_Q4_0; storage < QP_STORAGE_COUNT; storage++) {
     decoders(set, storage);
@@ -74,5 +117,7 @@ void test_blocks(const qp_kernel_set *set) {
     runs(storage, 4);
     products(storage, 1);
     products(storage, 9);
+    fixed_point(storage, 0);
+    fixed_point(storage, 16);
   }
 }

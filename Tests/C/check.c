@@ -31,6 +31,16 @@ void same(const char *what, const void *found, const void *expected, size_t byte
     }
 }
 
+void same_numbers(const char *what, const float *found, const float *expected, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (!memcmp(found + i, expected + i, sizeof *found) || (found[i] != found[i] && expected[i] != expected[i])) continue;
+    if (fails())
+      printf("FAILED %s, %s: %s [%zu of %zu] is %.9g, expected %.9g\n", qp_kernels()->name, where, what, i, count, (double)found[i],
+             (double)expected[i]);
+    return;
+  }
+}
+
 void within(const char *what, const float *found, const double *expected, const double *bound, size_t count) {
   for (size_t i = 0; i < count; i++) {
     double error = fabs((double)found[i] - expected[i]);

@@ -18,6 +18,8 @@
 void at(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /// Fails unless `found` has the bytes of `expected`.
 void same(const char *what, const void *found, const void *expected, size_t bytes);
+/// Fails unless `found` has the numbers of `expected`, bit for bit but for NaN, of which there are several.
+void same_numbers(const char *what, const float *found, const float *expected, size_t count);
 /// Fails unless |found - expected| <= bound for every element.
 void within(const char *what, const float *found, const double *expected, const double *bound, size_t count);
 /// Fails unless `true_`.
