@@ -19,6 +19,8 @@ final class BlockWeight {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       bytes[i] = UInt8(state >> 40 & 63)  // no scale is infinite then
     }
+    // The scale of MXFP4 is an exponent alone; others of small bytes are small float16.
+    if format == .mxfp4 { for i in stride(from: 0, to: bytes.count, by: format.byteCount) { bytes[i] = 120 } }
     view = MatrixView(blocks: UnsafeRawBufferPointer(bytes), format: format, rows: rows, columns: columns)
     Kernels.decode(dense.buffer, view, first: 0)
   }

@@ -15,8 +15,8 @@ static inline qp_i8x32 NAME(mxfp4_codes)(const uint8_t *x, size_t part) {
 }
 
 // Eight scales of six bits: the low four lie in four bytes, the high two in two.
-static inline void NAME(iq4_xs_scales)(float *scales, float *offsets, const uint8_t *x) {
-  (void)offsets;
+static inline void NAME(iq4_xs_scales)(float *scales, float *offsets, const uint8_t *x, size_t bytes, size_t blocks) {
+  (void)offsets, (void)bytes, (void)blocks;
   qp_i32x8 low = (qp_i32x8){} + (int32_t)NAME(word)(x + 4), high = (qp_i32x8){} + (x[2] | x[3] << 8);
   low = low >> (qp_i32x8){0, 4, 8, 12, 16, 20, 24, 28} & 15;
   high = high >> (qp_i32x8){0, 2, 4, 6, 8, 10, 12, 14} & 3;
@@ -25,8 +25,10 @@ static inline void NAME(iq4_xs_scales)(float *scales, float *offsets, const uint
 }
 
 // Half of 2^(e - 127): the levels are doubled to be whole.
-static inline void NAME(mxfp4_scales)(float *scales, float *offsets, const uint8_t *x) {
+static inline void NAME(mxfp4_scales)(float *scales, float *offsets, const uint8_t *x, size_t bytes, size_t blocks) {
   (void)offsets;
-  uint32_t bits = x[0] < 2 ? 0x00200000u << x[0] : (uint32_t)(x[0] - 1) << 23;
-  memcpy(scales, &bits, sizeof bits);
+  for (size_t i = 0; i < blocks; i++, x += bytes) {
+    uint32_t bits = x[0] < 2 ? 0x00200000u << x[0] : (uint32_t)(x[0] - 1) << 23;
+    memcpy(scales + i, &bits, sizeof bits);
+  }
 }

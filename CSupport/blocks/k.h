@@ -29,7 +29,8 @@ static inline void NAME(put16)(float *y, qp_i8x16 numbers, float scale) {
   memcpy(y, &all, sizeof all);
 }
 
-static inline void NAME(q2_k_scales)(float *scales, float *offsets, const uint8_t *x) {
+static inline void NAME(q2_k_scales)(float *scales, float *offsets, const uint8_t *x, size_t bytes, size_t blocks) {
+  (void)bytes, (void)blocks;
   qp_u8x16 both;
   memcpy(&both, x, sizeof both);
   NAME(put16)(scales, (qp_i8x16)(both & 15), NAME(half)(x + 80));
@@ -37,8 +38,8 @@ static inline void NAME(q2_k_scales)(float *scales, float *offsets, const uint8_
 }
 
 // Sixteen scales of six bits: four in the halves of the first eight bytes, two in the last four bytes.
-static inline void NAME(q3_k_scales)(float *scales, float *offsets, const uint8_t *x) {
-  (void)offsets;
+static inline void NAME(q3_k_scales)(float *scales, float *offsets, const uint8_t *x, size_t bytes, size_t blocks) {
+  (void)offsets, (void)bytes, (void)blocks;
   uint32_t a = NAME(word)(x + 96), b = NAME(word)(x + 100), c = NAME(word)(x + 104);
   uint32_t words[4];
   for (int i = 0; i < 4; i++) words[i] = ((i % 2 ? b : a) >> (i / 2 * 4) & 0x0f0f0f0f) | (c >> (2 * i) & 0x03030303) << 4;
@@ -48,7 +49,8 @@ static inline void NAME(q3_k_scales)(float *scales, float *offsets, const uint8_
 }
 
 // Eight scales and eight offsets of six bits in twelve bytes.
-static inline void NAME(q4_k_scales)(float *scales, float *offsets, const uint8_t *x) {
+static inline void NAME(q4_k_scales)(float *scales, float *offsets, const uint8_t *x, size_t bytes, size_t blocks) {
+  (void)bytes, (void)blocks;
   uint32_t a = NAME(word)(x + 4), b = NAME(word)(x + 8), c = NAME(word)(x + 12);
   uint32_t words[4] = {a & 0x3f3f3f3f, (c & 0x0f0f0f0f) | (a >> 6 & 0x03030303) << 4, b & 0x3f3f3f3f,
                        (c >> 4 & 0x0f0f0f0f) | (b >> 6 & 0x03030303) << 4};
@@ -60,8 +62,8 @@ static inline void NAME(q4_k_scales)(float *scales, float *offsets, const uint8_
   memcpy(scales, &first, sizeof first), memcpy(offsets, &second, sizeof second);
 }
 
-static inline void NAME(q6_k_scales)(float *scales, float *offsets, const uint8_t *x) {
-  (void)offsets;
+static inline void NAME(q6_k_scales)(float *scales, float *offsets, const uint8_t *x, size_t bytes, size_t blocks) {
+  (void)offsets, (void)bytes, (void)blocks;
   qp_i8x16 all;
   memcpy(&all, x + 192, sizeof all);
   NAME(put16)(scales, all, NAME(half)(x + 208));

@@ -16,13 +16,14 @@
 #include "blocks/coded.h"
 
 typedef struct {
-  size_t bytes, parts;  // of a block; a part is 32 numbers
-  size_t runs;          // of a part that have a scale each, 1 or 2
+  size_t bytes, parts;   // of a block; a part is 32 numbers
+  size_t blocks;         // whose scales are found at once
+  size_t runs;           // of a part that have a scale each, 1 or 2
   int has_offsets;
   /// Part `part` of a block: a number is scale * code, or scale * code + offset.
   qp_i8x32 (*codes)(const uint8_t *block, size_t part);
-  /// Of all runs of a block.
-  void (*scales)(float *scales, float *offsets, const uint8_t *block);
+  /// Of all runs of 1 or `blocks` blocks.
+  void (*scales)(float *scales, float *offsets, const uint8_t *block, size_t bytes, size_t blocks);
 } NAME(block_format);
 
 enum { NAME(MOST_RUNS) = 16 };
@@ -33,20 +34,33 @@ static inline void NAME(decode_run)(float *y, qp_i8x16 codes, float scale, float
   memcpy(y, &v, sizeof v);
 }
 
+// Parts `part` ..< `end` of `blocks` blocks. `blocks` and `f` are constants of each call.
+__attribute__((always_inline)) static inline void NAME(decode_parts)(float *y, const uint8_t *block, size_t part, size_t end,
+                                                                     const size_t blocks, const NAME(block_format) f) {
+  float scales[NAME(MOST_RUNS)], offsets[NAME(MOST_RUNS)] = {0};
+  f.scales(scales, offsets, block, f.bytes, blocks);
+  for (; part < end; part++, y += 32) {
+    qp_i8x32 codes = f.codes(block + part / f.parts * f.bytes, part % f.parts);
+    qp_i8x16 first = __builtin_shufflevector(codes, codes, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    qp_i8x16 second = __builtin_shufflevector(codes, codes, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+    size_t run = part * f.runs, next = run + f.runs - 1;
+    NAME(decode_run)(y, first, scales[run], offsets[run], f.has_offsets);
+    NAME(decode_run)(y + 16, second, scales[next], offsets[next], f.has_offsets);
+  }
+}
+
 // `f` is a constant of each call.
-__attribute__((always_inline)) static inline void NAME(decode_parts)(float *y, const uint8_t *block, size_t part, size_t count,
-                                                                     const NAME(block_format) f) {
-  for (; count > 0; block += f.bytes, part = 0) {
-    float scales[NAME(MOST_RUNS)], offsets[NAME(MOST_RUNS)] = {0};
-    f.scales(scales, offsets, block);
-    for (; part < f.parts && count > 0; part++, count--, y += 32) {
-      qp_i8x32 codes = f.codes(block, part);
-      qp_i8x16 first = __builtin_shufflevector(codes, codes, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-      qp_i8x16 second = __builtin_shufflevector(codes, codes, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
-      size_t run = part * f.runs, next = run + f.runs - 1;
-      NAME(decode_run)(y, first, scales[run], offsets[run], f.has_offsets);
-      NAME(decode_run)(y + 16, second, scales[next], offsets[next], f.has_offsets);
-    }
+__attribute__((always_inline)) static inline void NAME(decode)(float *y, const uint8_t *block, size_t part, size_t count,
+                                                               const NAME(block_format) f) {
+  size_t group = f.blocks * f.parts;
+  while (count > 0) {
+    size_t end = part + count < f.parts ? part + count : f.parts, done = end - part;
+    if (part == 0 && count >= group)
+      NAME(decode_parts)(y, block, 0, group, f.blocks, f), done = group;
+    else
+      NAME(decode_parts)(y, block, part, end, 1, f);
+    block += (part + done) / f.parts * f.bytes, part = 0;
+    y += 32 * done, count -= done;
   }
 }
 
@@ -59,50 +73,65 @@ static inline qp_i32x8 NAME(sums)(qp_i8x32 codes, const int16_t *x) {
   return QP_PRODUCTS(pairs << 8 >> 8, even) + QP_PRODUCTS(pairs >> 8, odd);
 }
 
+typedef struct {
+  qp_f32x8 sums;
+  float offsets[NAME(MOST_RUNS)];
+} NAME(fixed_sum);
+
+// Adds `blocks` blocks of a row. `blocks` and `f` are constants of each call.
+__attribute__((always_inline)) static inline void NAME(add_blocks)(NAME(fixed_sum) *sum, const uint8_t *block, const int16_t *x,
+                                                                   const float *x_scales, const float *x_sums, const size_t blocks,
+                                                                   const NAME(block_format) f) {
+  enum { AHEAD = 4096 };  // the processor's own prefetcher does not go past a page
+  for (size_t at = 0; at < blocks * f.bytes; at += 64) __builtin_prefetch(block + at + AHEAD);
+  float scales[NAME(MOST_RUNS)], offsets[NAME(MOST_RUNS)];
+  f.scales(scales, offsets, block, f.bytes, blocks);
+  size_t parts = blocks * f.parts, runs = parts * f.runs;
+  for (size_t i = 0; f.runs == 1 && i < runs; i++) scales[i] *= x_scales[i];
+  for (size_t i = 0; f.has_offsets && i < runs; i++) sum->offsets[i] += offsets[i] * x_sums[i];
+#pragma clang loop unroll(full)
+  for (size_t part = 0; part < parts; part++) {
+    float a = scales[part * f.runs], b = scales[part * f.runs + f.runs - 1];
+    qp_i32x8 exact = NAME(sums)(f.codes(block + part / f.parts * f.bytes, part % f.parts), x + 32 * part);
+    qp_f32x8 scale = {a, a, a, a, b, b, b, b};
+    sum->sums += __builtin_convertvector(exact, qp_f32x8) * (f.runs == 1 ? scale : scale * x_scales[part]);
+  }
+}
+
 // One row. `f` is a constant of each call.
 __attribute__((always_inline)) static inline float NAME(fixed_row)(const uint8_t *block, const int16_t *x, const float *x_scales,
                                                                    const float *x_sums, size_t blocks, const NAME(block_format) f) {
-  qp_f32x8 sum = {0};
-  float offset_sum[NAME(MOST_RUNS)] = {0};
-  size_t runs = f.parts * f.runs;
-  for (; blocks > 0; blocks--, block += f.bytes, x += 32 * f.parts, x_scales += runs, x_sums += runs) {
-    float scales[NAME(MOST_RUNS)], offsets[NAME(MOST_RUNS)];
-    f.scales(scales, offsets, block);
-    for (size_t at = 0; at < f.bytes; at += 64) __builtin_prefetch(block + at + 4096);
-    for (size_t i = 0; i < runs; i++) scales[i] *= x_scales[i];
-    for (size_t i = 0; f.has_offsets && i < runs; i++) offset_sum[i] += offsets[i] * x_sums[i];
-#pragma clang loop unroll(full)
-    for (size_t part = 0; part < f.parts; part++) {
-      float a = scales[part * f.runs], b = scales[part * f.runs + f.runs - 1];
-      qp_f32x8 scale = {a, a, a, a, b, b, b, b};
-      sum += __builtin_convertvector(NAME(sums)(f.codes(block, part), x + 32 * part), qp_f32x8) * scale;
-    }
-  }
+  NAME(fixed_sum) sum = {0};
+  size_t i = 0, runs = f.parts * f.runs;
+  for (; i + f.blocks <= blocks; i += f.blocks)
+    NAME(add_blocks)(&sum, block + i * f.bytes, x + 32 * f.parts * i, x_scales + f.parts * i, x_sums + runs * i, f.blocks, f);
+  for (; i < blocks; i++)
+    NAME(add_blocks)(&sum, block + i * f.bytes, x + 32 * f.parts * i, x_scales + f.parts * i, x_sums + runs * i, 1, f);
   float total = 0;
-  for (size_t i = 0; f.has_offsets && i < runs; i++) total += offset_sum[i];
-  for (size_t i = 0; i < 8; i++) total += sum[i];
+  for (size_t k = 0; k < NAME(MOST_RUNS); k++) total += sum.offsets[k];
+  for (size_t k = 0; k < 8; k++) total += sum.sums[k];
   return total;
 }
 
 #define QP_FORMATS(format)                                                 \
-  format(Q4_0, 18, 1, 1, 0, q4_0_codes, one_scale)                         \
-  format(Q4_1, 20, 1, 1, 1, q4_1_codes, scale_and_offset)                  \
-  format(Q5_0, 22, 1, 1, 0, q5_0_codes, one_scale)                         \
-  format(Q5_1, 24, 1, 1, 1, q5_1_codes, scale_and_offset)                  \
-  format(Q8_0, 34, 1, 1, 0, q8_0_codes, one_scale)                         \
-  format(Q2_K, 84, 8, 2, 1, q2_k_codes, q2_k_scales)                       \
-  format(Q3_K, 110, 8, 2, 0, q3_k_codes, q3_k_scales)                      \
-  format(Q4_K, 144, 8, 1, 1, q4_k_codes, q4_k_scales)                      \
-  format(Q5_K, 176, 8, 1, 1, q5_k_codes, q4_k_scales)                      \
-  format(Q6_K, 210, 8, 2, 0, q6_k_codes, q6_k_scales)                      \
-  format(IQ4_NL, 18, 1, 1, 0, iq4_nl_codes, one_scale)                     \
-  format(IQ4_XS, 136, 8, 1, 0, iq4_xs_codes, iq4_xs_scales)                \
-  format(MXFP4, 17, 1, 1, 0, mxfp4_codes, mxfp4_scales)
+  format(Q4_0, 18, 1, 8, 1, 0, q4_0_codes, one_scale)                         \
+  format(Q4_1, 20, 1, 8, 1, 1, q4_1_codes, scale_and_offset)                  \
+  format(Q5_0, 22, 1, 8, 1, 0, q5_0_codes, one_scale)                         \
+  format(Q5_1, 24, 1, 8, 1, 1, q5_1_codes, scale_and_offset)                  \
+  format(Q8_0, 34, 1, 8, 1, 0, q8_0_codes, one_scale)                         \
+  format(Q2_K, 84, 8, 1, 2, 1, q2_k_codes, q2_k_scales)                       \
+  format(Q3_K, 110, 8, 1, 2, 0, q3_k_codes, q3_k_scales)                      \
+  format(Q4_K, 144, 8, 1, 1, 1, q4_k_codes, q4_k_scales)                      \
+  format(Q5_K, 176, 8, 1, 1, 1, q5_k_codes, q4_k_scales)                      \
+  format(Q6_K, 210, 8, 1, 2, 0, q6_k_codes, q6_k_scales)                      \
+  format(IQ4_NL, 18, 1, 8, 1, 0, iq4_nl_codes, one_scale)                     \
+  format(IQ4_XS, 136, 8, 1, 1, 0, iq4_xs_codes, iq4_xs_scales)                \
+  format(MXFP4, 17, 1, 8, 1, 0, mxfp4_codes, mxfp4_scales)
 
 void NAME(qp_decode_blocks)(qp_storage storage, float *y, const uint8_t *block, size_t part, size_t count) {
-#define QP_DECODE(format, bytes, parts, runs, has_offsets, codes, scales)                                                            \
+#define QP_DECODE(format, bytes, parts, at_once, runs, has_offsets, codes, scales)                                                            \
   case QP_GGML_##format:                                                                                                             \
-    NAME(decode_parts)(y, block, part, count, (NAME(block_format)){bytes, parts, runs, has_offsets, NAME(codes), NAME(scales)}); \
+    NAME(decode)(y, block, part, count, (NAME(block_format)){bytes, parts, at_once, runs, has_offsets, NAME(codes), NAME(scales)}); \
     break;
   switch (storage) {
     QP_FORMATS(QP_DECODE)
@@ -113,11 +142,11 @@ void NAME(qp_decode_blocks)(qp_storage storage, float *y, const uint8_t *block, 
 
 void NAME(qp_fixed_blocks)(float *y, const int16_t *x, const float *x_scales, const float *x_sums, qp_storage storage, const uint8_t *row,
                            size_t rows, size_t blocks) {
-#define QP_ROWS(format, bytes, parts, runs, has_offsets, codes, scales)                                                               \
+#define QP_ROWS(format, bytes, parts, at_once, runs, has_offsets, codes, scales)                                                               \
   case QP_GGML_##format:                                                                                                              \
     for (size_t r = 0; r < rows; r++, row += blocks * bytes)                                                                          \
       y[r] = NAME(fixed_row)(row, x, x_scales, x_sums, blocks,                                                                        \
-                             (NAME(block_format)){bytes, parts, runs, has_offsets, NAME(codes), NAME(scales)});                       \
+                             (NAME(block_format)){bytes, parts, at_once, runs, has_offsets, NAME(codes), NAME(scales)});                       \
     break;
   switch (storage) {
     QP_FORMATS(QP_ROWS)

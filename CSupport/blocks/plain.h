@@ -61,11 +61,26 @@ static inline qp_i8x32 NAME(q8_0_codes)(const uint8_t *x, size_t part) {
   return (qp_i8x32)NAME(load32)(x + 2);
 }
 
-static inline void NAME(one_scale)(float *scales, float *offsets, const uint8_t *x) {
-  (void)offsets;
-  scales[0] = NAME(half)(x);
+/// The float16 at the same place of `blocks` blocks, 1 or 8.
+static inline void NAME(halves)(float *to, const uint8_t *x, size_t bytes, size_t blocks) {
+  if (blocks == 1) {
+    to[0] = NAME(half)(x);
+    return;
+  }
+  uint16_t gathered[8];  // in a register: a load of what has just been stored in pieces would wait for it
+  for (size_t i = 0; i < 8; i++) memcpy(gathered + i, x + i * bytes, sizeof gathered[0]);
+  qp_f16x8 numbers;
+  memcpy(&numbers, gathered, sizeof numbers);
+  qp_f32x8 all = __builtin_convertvector(numbers, qp_f32x8);
+  memcpy(to, &all, sizeof all);
 }
 
-static inline void NAME(scale_and_offset)(float *scales, float *offsets, const uint8_t *x) {
-  scales[0] = NAME(half)(x), offsets[0] = NAME(half)(x + 2);
+static inline void NAME(one_scale)(float *scales, float *offsets, const uint8_t *x, size_t bytes, size_t blocks) {
+  (void)offsets;
+  NAME(halves)(scales, x, bytes, blocks);
+}
+
+static inline void NAME(scale_and_offset)(float *scales, float *offsets, const uint8_t *x, size_t bytes, size_t blocks) {
+  NAME(halves)(scales, x, bytes, blocks);
+  NAME(halves)(offsets, x + 2, bytes, blocks);
 }

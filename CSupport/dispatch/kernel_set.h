@@ -93,8 +93,8 @@ typedef struct qp_kernel_set {
   void (*fixed_rows)(float *y, const int16_t *x, const float *x_scales, const qp_matrix *w, const int16_t levels[16],
                      size_t row, size_t rows);
 
-  /// The same of `rows` rows of GGUF's blocks, which lie one behind the other: y[r] = Σ scale * x_scales * Σ code * x + Σ offset * x_sums, sums
-  /// over runs of qp_run_of_blocks columns. x: of every 32 columns the even ones, then the odd ones. x_sums: Σ x * x_scales of each run. NULL: in
+  /// The same of `rows` rows of GGUF's blocks, which lie one behind the other: y[r] = Σ scale * x_scales * Σ code * x + Σ offset * x_sums. x: of
+  /// every 32 columns, which share a scale, the even ones, then the odd ones. x_sums: Σ x * x_scales of each qp_run_of_blocks columns. NULL: in
   /// floats.
   void (*fixed_blocks)(float *y, const int16_t *x, const float *x_scales, const float *x_sums, qp_storage storage, const uint8_t *row,
                        size_t rows, size_t blocks);

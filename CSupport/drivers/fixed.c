@@ -5,7 +5,7 @@
 /// sum is scaled by the block's scale and that of x. So x has an error of at most 1 / 32766 of the largest of its 64 neighbours, a
 /// level one of 1 / 32766 of the largest level: a hundred times less than 8-bit activations have, with about as many
 /// instructions, since a lookup of 16 bits costs little more than one of 8.
-/// Codes of GGUF are whole numbers already. There x has a scale for each run of columns that share one of W.
+/// Codes of GGUF are whole numbers already. There x has a scale for each 32 columns.
 #include <math.h>
 #include <string.h>
 
@@ -96,15 +96,18 @@ static void arrange_for_codes(fixed_job *j, const float *x, float *scratch, floa
 
 // Of every 32 numbers the even ones, then the odd ones: two codes that lie side by side are one number of 16 bits.
 static void arrange_for_blocks(fixed_job *j, const float *x, float *scratch) {
-  size_t run = qp_run_of_blocks(j->w->storage), runs = j->w->columns / run;
-  float *sums = scratch + qp_round_up(runs, 16);
+  size_t parts = j->w->columns / 32, run = qp_run_of_blocks(j->w->storage), runs = j->w->columns / run;
+  float *sums = scratch + qp_round_up(parts, 16);
   int16_t *arranged = (int16_t *)(sums + qp_round_up(runs, 16));
-  for (size_t i = 0; i < runs; i++) {
-    int16_t numbers[32], *to = arranged + i * run / 32 * 32 + i * run % 32 / 2;
-    int32_t sum = 0;
-    scratch[i] = fixed(numbers, x + i * run, run, j->set->max_abs(x + i * run, run));
-    for (size_t k = 0; k < run; k += 2) to[k / 2] = numbers[k], to[16 + k / 2] = numbers[k + 1], sum += numbers[k] + numbers[k + 1];
-    sums[i] = (float)sum * scratch[i];
+  for (size_t i = 0; i < parts; i++) {
+    int16_t numbers[32], *to = arranged + 32 * i;
+    scratch[i] = fixed(numbers, x + 32 * i, 32, j->set->max_abs(x + 32 * i, 32));
+    for (size_t k = 0; k < 16; k++) to[k] = numbers[2 * k], to[16 + k] = numbers[2 * k + 1];
+    for (size_t k = 0; k < 32; k += run) {
+      int32_t sum = 0;
+      for (size_t n = k; n < k + run; n++) sum += numbers[n];
+      sums[(32 * i + k) / run] = (float)sum * scratch[i];
+    }
   }
   j->x = arranged, j->x_scales = scratch, j->x_sums = sums;
 }

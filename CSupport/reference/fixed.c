@@ -29,13 +29,12 @@ void qp_ref_fixed_blocks(float *y, const int16_t *x, const float *x_scales, cons
                          size_t rows, size_t blocks) {
   (void)x_sums;  // decoded numbers have their offsets
   qp_block size = qp_block_of(storage);
-  size_t run = qp_run_of_blocks(storage);
   for (size_t r = 0; r < rows; r++) {
     double sum = 0;
     for (size_t k = 0; k < blocks * size.count; k += 32) {
       float w[32];
       qp_ref_decode_blocks(storage, w, row + (r * blocks + k / size.count) * size.bytes, k % size.count / 32, 1);
-      for (size_t i = 0; i < 32; i++) sum += (double)w[i] * x[k + i / 2 + i % 2 * 16] * x_scales[(k + i) / run];
+      for (size_t i = 0; i < 32; i++) sum += (double)w[i] * x[k + i / 2 + i % 2 * 16] * x_scales[k / 32];
     }
     y[r] = (float)sum;
   }

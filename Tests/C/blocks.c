@@ -74,7 +74,7 @@ static void products(qp_storage storage, size_t n) {
   clear();
 }
 
-/// One token: x rounded to 15 bits, with a scale for every run of columns that share one of W.
+/// One token: x rounded to 15 bits, with a scale for every 32 columns.
 static void fixed_point(qp_storage storage, size_t head) {
   enum { ROWS = 48, COLUMNS = 768, RANK = 4 };
   qp_matrix w = small_blocks_of(storage, ROWS, COLUMNS);
@@ -84,18 +84,17 @@ static void fixed_point(qp_storage storage, size_t head) {
   x[37] = 1000;  // its run alone is rounded more
   double *exact = room_doubles(ROWS), *bound = room_doubles(ROWS);
   qp_matrix_decode(dense, &w, 0, ROWS * COLUMNS);
-  size_t run = qp_run_of_blocks(storage);
   for (size_t r = 0; r < ROWS; r++) {
     for (size_t i = 0; i < RANK; i++) exact[r] += (double)hidden[i] * factor[r * RANK + i], bound[r] += 1e-6;
-    for (size_t k = 0; k < COLUMNS; k += run) {
+    for (size_t k = 0; k < COLUMNS; k += 32) {
       double most = 0, weights = 0, largest = 0, sizes = 0;
-      for (size_t i = k; i < k + run; i++) {
+      for (size_t i = k; i < k + 32; i++) {
         double value = dense[r * COLUMNS + i];
         exact[r] += value * x[i], weights += fabs(value), sizes += fabs(x[i]);
         most = fmax(most, fabs(x[i])), largest = fmax(largest, fabs(value));
       }
       // Scales and offsets are summed apart, run by run; here an offset is not much larger than the largest number of its run.
-      bound[r] += most * weights / 32700 + (double)(COLUMNS / run + 16) * EPS * 4 * largest * sizes;
+      bound[r] += most * weights / 32700 + (double)(COLUMNS / 16 + 16) * EPS * 4 * largest * sizes;
     }
   }
   const qp_low_rank term = {.hidden = hidden, .factor = factor, .rank = RANK};
