@@ -104,7 +104,7 @@ size_t qp_pack_weight_columns_neon(float *dst, const qp_matrix *w, size_t row, s
   } else if (w->storage != QP_Q4 && valid == NR) {
     half_columns(dst, w, first, kc);
   } else if (!qp_aligned_q4(w)) {
-    qp_pack_weight_columns_any(&qp_kernels_neon, dst, w, row, kc, column, valid);
+    return qp_pack_weight_columns_any(&qp_kernels_neon, dst, w, row, kc, column, columns);
   } else {
     qp_scales s = qp_scales_of(w);
     uint8x16x4_t planes = qp_planes(w->levels);

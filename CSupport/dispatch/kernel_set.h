@@ -204,7 +204,7 @@ void qp_dynamic8_encode(uint8_t *codes, float *absmax, const float *values, size
 /// The packers for any shape, through qp_decode_run.
 void qp_pack_weight_rows_any(const qp_kernel_set *set, float *dst, const qp_matrix *w, size_t row, size_t rows,
                              size_t column, size_t kc);
-void qp_pack_weight_columns_any(const qp_kernel_set *set, float *dst, const qp_matrix *w, size_t row, size_t kc,
-                                size_t column, size_t columns);
+size_t qp_pack_weight_columns_any(const qp_kernel_set *set, float *dst, const qp_matrix *w, size_t row, size_t kc,
+                                  size_t column, size_t columns);
 
 #endif

@@ -70,12 +70,25 @@ void qp_pack_weight_rows_any(const qp_kernel_set *set, float *dst, const qp_matr
   }
 }
 
-void qp_pack_weight_columns_any(const qp_kernel_set *set, float *dst, const qp_matrix *w, size_t row, size_t kc,
-                                size_t column, size_t columns) {
-  for (size_t k = 0; k < kc; k++) {
-    qp_decode_run(set, dst + k * set->nr, w, (row + k) * w->columns + column, columns);
-    for (size_t i = columns; i < set->nr; i++) dst[k * set->nr + i] = 0;
+size_t qp_pack_weight_columns_any(const qp_kernel_set *set, float *dst, const qp_matrix *w, size_t row, size_t kc,
+                                  size_t column, size_t columns) {
+  // A run of columns is a whole block of most formats; lines of panels share their place in the nearest cache, so a panel gets several at once.
+  enum { COLUMNS = 256, ROWS = 8 };
+  float decoded[ROWS * COLUMNS + QP_MAX_NR];
+  size_t nr = set->nr, taken = columns < COLUMNS ? columns : COLUMNS;
+  for (size_t k = 0; k < kc; k += ROWS) {
+    size_t rows = kc - k < ROWS ? kc - k : ROWS;
+    for (size_t r = 0; r < rows; r++)
+      qp_decode_run(set, decoded + r * COLUMNS, w, (row + k + r) * w->columns + column, taken);
+    for (size_t i = 0; i < taken; i += nr)
+      for (size_t r = 0; r < rows; r++) {
+        float *to = dst + i * kc + (k + r) * nr;
+        size_t valid = taken - i < nr ? taken - i : nr;
+        memcpy(to, decoded + r * COLUMNS + i, nr * sizeof(float));
+        for (size_t rest = valid; rest < nr; rest++) to[rest] = 0;
+      }
   }
+  return taken;
 }
 
 typedef struct {

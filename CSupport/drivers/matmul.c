@@ -77,12 +77,11 @@ static void copy_tokens(void *context, size_t task, size_t worker) {
 // Panels of the outputs from `output` on, at most so many: how many outputs were taken.
 static size_t pack_panels(const product *p, float *panels, size_t output, size_t outputs, size_t k, size_t kc) {
   const qp_kernel_set *set = p->set;
-  size_t width = qp_least(outputs, set->nr);
   int leaves = qp_leaves_read(p->w);
   if (p->transposed && leaves) return set->pack_weight_columns(panels, p->w, k, kc, output, outputs);
-  if (p->transposed)
-    qp_pack_weight_columns_any(set, panels, p->w, k, kc, output, width);
-  else if (leaves)
+  if (p->transposed) return qp_pack_weight_columns_any(set, panels, p->w, k, kc, output, outputs);
+  size_t width = qp_least(outputs, set->nr);
+  if (leaves)
     set->pack_weight_rows(panels, p->w, output, width, k, kc);
   else
     qp_pack_weight_rows_any(set, panels, p->w, output, width, k, kc);

@@ -42,7 +42,5 @@ void qp_ref_pack_weight_rows(float *dst, const qp_matrix *w, size_t row, size_t 
 }
 
 size_t qp_ref_pack_weight_columns(float *dst, const qp_matrix *w, size_t row, size_t kc, size_t column, size_t columns) {
-  size_t valid = columns < NR ? columns : NR;
-  qp_pack_weight_columns_any(&qp_kernels_reference, dst, w, row, kc, column, valid);
-  return valid;
+  return qp_pack_weight_columns_any(&qp_kernels_reference, dst, w, row, kc, column, columns);
 }

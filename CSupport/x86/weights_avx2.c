@@ -214,7 +214,7 @@ size_t qp_pack_weight_columns_avx2(float *dst, const qp_matrix *w, size_t row, s
   } else if (w->storage == QP_BF16 && valid == NR) {
     return half_columns(dst, (const uint16_t *)w->values + first, QP_BF16, w->columns, columns, kc);
   } else if (!qp_aligned_q4(w)) {
-    qp_pack_weight_columns_any(&qp_kernels_avx2, dst, w, row, kc, column, valid);
+    return qp_pack_weight_columns_any(&qp_kernels_avx2, dst, w, row, kc, column, columns);
   } else {
     qp_scales s = qp_scales_of(w);
     __m256i planes[4];

@@ -180,10 +180,7 @@ size_t qp_pack_weight_columns_avx512(float *dst, const qp_matrix *w, size_t row,
     case QP_BF16: return half_columns(dst, halves, QP_BF16, w->columns, columns, kc);
     default: break;
   }
-  if (!qp_aligned_q4(w)) {
-    qp_pack_weight_columns_any(&qp_kernels_avx512, dst, w, row, kc, column, valid);
-    return valid;
-  }
+  if (!qp_aligned_q4(w)) return qp_pack_weight_columns_any(&qp_kernels_avx512, dst, w, row, kc, column, columns);
   if (qp_runs_of_64(w) && first % 64 == 0 && columns >= 64) {
     if (columns < 128) {
       q4_panels(dst, w, first, kc, 64);
