@@ -2,13 +2,14 @@
 
 Run: python compare.py --folder DIR --python PYTHON --output FILE.json
                        [--qpeft .build/release/qpeft] [--systems qpeft,transformers,llama.cpp,mlx]
-                       [--work train,train-off,train-bf16,train-off-bf16,forward]
+                       [--work train,train-off,train-bf16,train-off-bf16,forward,forward-gguf]
                        [--rounds 3] [--steps 5] [--tokens 512] [--new-tokens 64] [--threads N]
 DIR is what setup.sh prepared, PYTHON an environment with the peers. Runs are added to FILE.json if it exists, so a comparison
 may be made in parts.
 
 Work: `train` is LoRA r 16 on all linear layers with AdamW, one row of --tokens a step, with recomputation; `train-off` the same
-without; `-bf16` both with products of 4-bit weights in bfloat16, for processors that multiply it; `forward` reads a prompt of --tokens and generates --new-tokens. In every round all systems take their turn, in an order
+without; `-bf16` both with products of 4-bit weights in bfloat16, for processors that multiply it; `forward` reads a prompt of --tokens and
+generates --new-tokens, each system from its own form of the model; `forward-gguf` the same from one file, that of llama.cpp. In every round all systems take their turn, in an order
 that changes, so that whatever else the machine does hits all; before every run a 1024 x 1024 float32 product says how fast the
 machine is at that moment. Peak memory is what the kernel counted for the process (ru_maxrss).
 
@@ -43,7 +44,7 @@ print(2 * 1024**3 / best / 1e9)
 """
 WORK = {"train": ["qpeft", "transformers", "mlx"], "train-off": ["qpeft", "transformers"],
         "train-bf16": ["qpeft", "transformers"], "train-off-bf16": ["qpeft", "transformers"],
-        "forward": ["qpeft", "llama.cpp", "mlx"]}
+        "forward": ["qpeft", "llama.cpp", "mlx"], "forward-gguf": ["qpeft", "llama.cpp"]}
 
 
 def arguments():
@@ -135,9 +136,9 @@ def mlx(machine, args, work, data):
 
 
 def qpeft(machine, args, work, data):
-    model = f"{args.folder}/nf4"
+    model = f"{args.folder}/q4_0.gguf" if work == "forward-gguf" else f"{args.folder}/nf4"
     version = machine.run([args.qpeft, "--version"])[0].strip()
-    if work == "forward":
+    if work.startswith("forward"):
         return {**qpeft_forward(machine, args, model), "versions": {"qpeft": version}}
     checkpointing, dtype = settings(work)
     with tempfile.TemporaryDirectory() as folder:
@@ -158,26 +159,30 @@ def qpeft_forward(machine, args, model):
     words = TEXT.read_text().split()
     peaks = []
 
+    from tokenizers import Tokenizer
+
     def seconds(prompt, new_tokens):
         runs = [machine.run([args.qpeft, "generate", "--model", model, "--threads", args.threads, "--prompt", prompt,
                              "--max-tokens", new_tokens]) for _ in range(3)]
         peaks.extend(peak for _, peak, _ in runs)
+        written = min(len(tokenizer.encode(text).ids) for text, _, _ in runs)
+        if written < 0.9 * new_tokens:  # read again, a text may be a few tokens shorter
+            sys.exit(f"the model ended its text after {written} of {new_tokens} tokens")
         return statistics.median(wall for _, _, wall in runs)
 
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(f"{model}/tokenizer.json")
+    tokenizer = Tokenizer.from_file(f"{args.folder}/nf4/tokenizer.json")
     long_prompt = ""
     for word in words:  # as many words as stay within --tokens
         longer = f"{long_prompt} {word}".strip()
         if len(tokenizer.encode(longer).ids) > args.tokens:
             break
         long_prompt = longer
-    tokens = len(tokenizer.encode(long_prompt).ids)
-    short = seconds(words[0], 1)
+    few_words = " ".join(words[:4])
+    tokens = len(tokenizer.encode(long_prompt).ids) - len(tokenizer.encode(few_words).ids)
+    short = seconds(few_words, 1)
     long = seconds(long_prompt, 1)
-    many = seconds(words[0], args.new_tokens + 1)
-    return {"prompt": (tokens - 1) / max(long - short, 1e-9), "generate": args.new_tokens / max(many - short, 1e-9),
+    many = seconds(few_words, args.new_tokens + 1)
+    return {"prompt": tokens / max(long - short, 1e-9), "generate": args.new_tokens / max(many - short, 1e-9),
             "peak_bytes": max(peaks), "seconds_to_first_step": short}
 
 

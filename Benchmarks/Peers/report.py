@@ -10,7 +10,8 @@ from pathlib import Path
 
 MEASURES = [("train", "train", "training"), ("train-off", "train", "training, no recomputation"),
             ("train-bf16", "train", "training in bf16"), ("train-off-bf16", "train", "in bf16, no recomputation"),
-            ("forward", "prompt", "reading a prompt"), ("forward", "generate", "generating")]
+            ("forward", "prompt", "reading a prompt"), ("forward", "generate", "generating"),
+            ("forward-gguf", "prompt", "a prompt, the same file"), ("forward-gguf", "generate", "generating, the same file")]
 
 
 def summary(result):
