@@ -2,7 +2,8 @@ internal import Foundation
 internal import QPEFTKernels
 internal import QPEFTMeasurement
 
-/// Causal attention: floating-point operations a second, counting what the mask leaves, beside sgemm of 1024 x 1024 x 1024.
+/// Causal attention: floating-point operations a second, counting what the mask leaves, beside sgemm of 1024 x 1024 x 1024. And one query over
+/// the keys and values of a cache, in float32 and float16: the bytes of it that pass in a second.
 struct AttentionBenchmark {
   let clock: TurnClock
 
@@ -15,6 +16,45 @@ struct AttentionBenchmark {
       // Eight documents side by side: an eighth of the work of one as long.
       measure(shape, (0..<8).map { AttentionSegment(rows: $0 * 256..<($0 + 1) * 256) }, rows: 2048)
     }
+    print("one query over a cache  keys    float32          float16          of float32's time")
+    for (heads, keyValueHeads, head) in [(9, 3, 64), (32, 4, 64), (32, 8, 128), (32, 32, 128)] {
+      let shape = AttentionShape(
+        heads: heads, keyValueHeads: keyValueHeads, head: head, scale: 1 / Float(head).squareRoot())
+      for keys in [512, 2048, 8192] { measureCache(shape, keys: keys) }
+    }
+  }
+
+  private func measureCache(_ shape: AttentionShape, keys: Int) {
+    let (q, out) = (Numbers(shape.heads * shape.head), Numbers(shape.heads * shape.head))
+    let rows = Numbers(keys * shape.keyValueHeads * shape.head)
+    let segments = [AttentionSegment(queryStart: 0, queryCount: 1, keyStart: 0, keyCount: keys)]
+    let storages: [MatrixStorage] = [.f32, .f16]
+    let caches = storages.map { storage in
+      (0..<2).map { _ in  // keys, values
+        let cache = UnsafeMutableRawBufferPointer.allocate(byteCount: rows.count * storage.byteWidth, alignment: 64)
+        Kernels.cacheRows(
+          cache, storage: storage, first: 0, rows: rows.input, heads: shape.keyValueHeads, head: shape.head)
+        return cache
+      }
+    }
+    defer { for cache in caches.joined() { cache.deallocate() } }
+    let scratch = Scratch(Kernels.scratchBytes(shape, cache: .f16))
+    let best = clock.best(
+      turns: 3, repeats: 20,
+      zip(storages, caches).map { storage, cache in
+        {
+          Kernels.attention(
+            out.buffer, q: q.input, cachedKeys: UnsafeRawBufferPointer(cache[0]),
+            values: UnsafeRawBufferPointer(cache[1]),
+            storage: storage, segments: segments, shape: shape, scratch: scratch.bytes)
+        }
+      })
+    var line = padded("\(shape.heads)/\(shape.keyValueHeads) heads of \(shape.head)", 18) + padded("\(keys)", 10)
+    for (storage, seconds) in zip(storages, best) {
+      let bytes = Double(2 * rows.count * storage.byteWidth)
+      line += String(format: " %7.3f ms %4.1f GB/s", seconds * 1e3, bytes / seconds / 1e9)
+    }
+    print(line, String(format: " %5.2f", best[1] / best[0]))
   }
 
   private func measure(_ shape: AttentionShape, _ segments: [AttentionSegment], rows: Int) {

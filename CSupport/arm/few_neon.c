@@ -94,41 +94,54 @@ void qp_few_rows_neon(float *y, size_t ldy, const float *x, const qp_matrix *w, 
       }
 }
 
-// Four rows at a time, of which `rows` count: summing up each by itself would be most of the work.
-static void four_rows(float *y, const float *x, const float *w, size_t step, size_t rows, size_t columns, int accumulate) {
+// Numbers i ... i + 3 of W, floats or float16.
+__attribute__((always_inline)) static inline float32x4_t four_of(const void *w, size_t i, const int is_half) {
+  return is_half ? qp_from_f16(vld1_u16((const uint16_t *)w + i)) : vld1q_f32((const float *)w + i);
+}
+
+// Four rows at a time, of which `rows` count: summing up each by itself would be most of the work. `is_half` is a constant of each call.
+__attribute__((always_inline)) static inline void four_rows(float *y, const float *x, const void *w, const int is_half, size_t first,
+                                                            size_t step, size_t rows, size_t columns, int accumulate) {
   float32x4_t sum[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
   size_t whole = columns / 4 * 4;
   for (size_t k = 0; k < whole; k += 4) {
     float32x4_t v = vld1q_f32(x + k);
 #pragma clang loop unroll(full)
-    for (size_t r = 0; r < 4; r++) sum[r] = vfmaq_f32(sum[r], vld1q_f32(w + (r < rows ? r : 0) * step + k), v);
+    for (size_t r = 0; r < 4; r++) sum[r] = vfmaq_f32(sum[r], four_of(w, (first + (r < rows ? r : 0)) * step + k, is_half), v);
   }
   float total[4];
   vst1q_f32(total, vpaddq_f32(vpaddq_f32(sum[0], sum[1]), vpaddq_f32(sum[2], sum[3])));
   for (size_t r = 0; r < rows; r++) {
-    for (size_t k = whole; k < columns; k++) total[r] += w[r * step + k] * x[k];
+    for (size_t k = whole; k < columns; k++) total[r] += ((const float *)w)[(first + r) * step + k] * x[k];
     put(y + r, total[r], accumulate);
   }
 }
 
-void qp_narrow_rows_neon(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
-                         int accumulate) {
+__attribute__((always_inline)) static inline void narrow_rows(float *y, size_t ldy, const float *x, const void *w, const int is_half,
+                                                              size_t step, size_t rows, size_t columns, size_t n, int accumulate) {
   for (size_t r = 0; r < rows; r += 4)
     for (size_t t = 0; t < n; t++)
-      four_rows(y + t * ldy + r, x + t * columns, w + r * step, step, rows - r < 4 ? rows - r : 4, columns, accumulate);
+      four_rows(y + t * ldy + r, x + t * columns, w, is_half, r, step, rows - r < 4 ? rows - r : 4, columns, accumulate);
 }
 
-// Sixteen columns. `n`, at most 4, is a constant of each call.
-__attribute__((always_inline)) static inline void sixteen_columns(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
-                                                                  size_t step, size_t rows, const size_t n, int accumulate) {
+void qp_narrow_rows_neon(float *y, size_t ldy, const float *x, const void *w, int is_half, size_t step, size_t rows, size_t columns,
+                         size_t n, int accumulate) {
+  is_half ? narrow_rows(y, ldy, x, w, 1, step, rows, columns, n, accumulate)
+          : narrow_rows(y, ldy, x, w, 0, step, rows, columns, n, accumulate);
+}
+
+// Sixteen columns from `first` on. `n`, at most 4, and `is_half` are constants of each call.
+__attribute__((always_inline)) static inline void sixteen_columns(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
+                                                                  const int is_half, size_t first, size_t step, size_t rows,
+                                                                  const size_t n, int accumulate) {
   float32x4_t sum[4][4];
 #pragma clang loop unroll(full)
   for (size_t t = 0; t < n; t++)
     for (size_t i = 0; i < 4; i++) sum[t][i] = accumulate ? vld1q_f32(y + t * ldy + 4 * i) : vdupq_n_f32(0);
-  for (size_t r = 0; r < rows; r++, w += step)
+  for (size_t r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < 4; i++) {
-      float32x4_t v = vld1q_f32(w + 4 * i);
+      float32x4_t v = four_of(w, r * step + first + 4 * i, is_half);
 #pragma clang loop unroll(full)
       for (size_t t = 0; t < n; t++) sum[t][i] = vfmaq_n_f32(sum[t][i], v, x[t * ldx + r]);
     }
@@ -137,15 +150,22 @@ __attribute__((always_inline)) static inline void sixteen_columns(float *y, size
     for (size_t i = 0; i < 4; i++) vst1q_f32(y + t * ldy + 4 * i, sum[t][i]);
 }
 
-void qp_narrow_columns_neon(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows, size_t columns,
-                            size_t n, int accumulate) {
+__attribute__((always_inline)) static inline void narrow_columns(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
+                                                                 const int is_half, size_t step, size_t rows, size_t columns, size_t n,
+                                                                 int accumulate) {
   for (size_t t = 0; t < n; t += 4, x += 4 * ldx, y += 4 * ldy)
     for (size_t c = 0; c < columns; c += 16) switch (n - t) {
-        case 1: sixteen_columns(y + c, ldy, x, ldx, w + c, step, rows, 1, accumulate); break;
-        case 2: sixteen_columns(y + c, ldy, x, ldx, w + c, step, rows, 2, accumulate); break;
-        case 3: sixteen_columns(y + c, ldy, x, ldx, w + c, step, rows, 3, accumulate); break;
-        default: sixteen_columns(y + c, ldy, x, ldx, w + c, step, rows, 4, accumulate); break;
+        case 1: sixteen_columns(y + c, ldy, x, ldx, w, is_half, c, step, rows, 1, accumulate); break;
+        case 2: sixteen_columns(y + c, ldy, x, ldx, w, is_half, c, step, rows, 2, accumulate); break;
+        case 3: sixteen_columns(y + c, ldy, x, ldx, w, is_half, c, step, rows, 3, accumulate); break;
+        default: sixteen_columns(y + c, ldy, x, ldx, w, is_half, c, step, rows, 4, accumulate); break;
       }
+}
+
+void qp_narrow_columns_neon(float *y, size_t ldy, const float *x, size_t ldx, const void *w, int is_half, size_t step, size_t rows,
+                            size_t columns, size_t n, int accumulate) {
+  is_half ? narrow_columns(y, ldy, x, ldx, w, 1, step, rows, columns, n, accumulate)
+          : narrow_columns(y, ldy, x, ldx, w, 0, step, rows, columns, n, accumulate);
 }
 
 // Adds `rows` rows from `first` on to sums[token][columns].

@@ -80,11 +80,12 @@ typedef struct qp_kernel_set {
   void (*few_columns)(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,
                       int accumulate);
   /// y[n, ldy][rows] (+)= x[n, columns] · Wᵀ, where rows of W lie `step` numbers apart and are short: a term of low rank, scores of keys;
-  /// and y[n, ldy][columns] (+)= x[n, ldx][rows] · W, columns a multiple of QP_THIN: sums of values. NULL: as other products.
-  void (*narrow_rows)(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
+  /// and y[n, ldy][columns] (+)= x[n, ldx][rows] · W, columns a multiple of QP_THIN: sums of values. W: float, or float16, and then columns are
+  /// a multiple of QP_THIN. NULL: as other products.
+  void (*narrow_rows)(float *y, size_t ldy, const float *x, const void *w, int is_half, size_t step, size_t rows, size_t columns, size_t n,
                       int accumulate);
-  void (*narrow_columns)(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows, size_t columns,
-                         size_t n, int accumulate);
+  void (*narrow_columns)(float *y, size_t ldy, const float *x, size_t ldx, const void *w, int is_half, size_t step, size_t rows,
+                         size_t columns, size_t n, int accumulate);
 
   // ---- one token in fixed point (drivers/fixed.c), or NULL; columns a multiple of QP_FIXED, block at least that
   /// The QP_FIXED numbers of one run of x, in the order in which codes unpack. dst: those of all runs, of an even number of them.
@@ -104,6 +105,8 @@ typedef struct qp_kernel_set {
   void (*decode_q4)(float *y, const uint8_t *codes, const float *levels, float scale, size_t count);
   void (*decode_f16)(float *y, const uint16_t *x, size_t count);
   void (*decode_bf16)(float *y, const uint16_t *x, size_t count);
+  /// The nearest float16, to even where two are as near; beyond its range the largest. NaN stays NaN.
+  void (*encode_f16)(uint16_t *y, const float *x, size_t count);
   /// y[32 * count] = blocks of GGUF from number 32 * part of `block` on.
   void (*decode_blocks)(qp_storage storage, float *y, const uint8_t *block, size_t part, size_t count);
   /// codes of clamp(x * inverse, -1, 1), packed two a byte; count even.

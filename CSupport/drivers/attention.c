@@ -15,7 +15,9 @@ enum {
 typedef struct {
   const qp_kernel_set *set;
   float *out, *logsumexp;
-  const float *q, *k, *v;
+  const float *q;
+  const void *k, *v;
+  qp_storage stored;  // their numbers
   const qp_segment *segments;
   size_t segment_count, rows, heads, kv_heads, head, queries;  // queries: of one tile
   size_t key_step, kv_head_step;  // between keys of one head, and between heads
@@ -31,18 +33,19 @@ static size_t queries_of(size_t group) {
   return queries < 8 ? 8 : queries;
 }
 
-// Per worker: rows of q, panels of k and v, scores, sums, maxima and totals.
+// Per worker: rows of q, panels of k and v, scores, sums, maxima and totals; keys or values that are not stored as floats.
 typedef struct {
-  float *q, *k, *v, *scores, *sums, *maxima;
+  float *q, *k, *v, *scores, *sums, *maxima, *decoded;
   double *totals;
 } tile_memory;
 
-static size_t tile_floats(size_t m, size_t head) {
+static size_t tile_floats(size_t m, size_t head, qp_storage stored) {
   size_t rows = qp_round_up(m, QP_MAX_MR * 3), wide = qp_round_up(head, QP_MAX_NR);
-  return rows * head + QP_TILE_PADDED * head + QP_TILE_PADDED * wide + rows * QP_TILE_PADDED + rows * head + 4 * rows + 64;
+  size_t decoded = stored == QP_F32 ? 0 : QP_TILE * head;
+  return rows * head + QP_TILE_PADDED * head + QP_TILE_PADDED * wide + rows * QP_TILE_PADDED + rows * head + 4 * rows + 64 + decoded;
 }
 
-static size_t worker_floats(size_t m, size_t head) { return qp_round_up(tile_floats(m, head), 16); }
+static size_t worker_floats(size_t m, size_t head, qp_storage stored) { return qp_round_up(tile_floats(m, head, stored), 16); }
 
 static tile_memory tile_memory_at(float *at, size_t m, size_t head) {
   size_t rows = qp_round_up(m, QP_MAX_MR * 3), wide = qp_round_up(head, QP_MAX_NR);
@@ -53,8 +56,24 @@ static tile_memory tile_memory_at(float *at, size_t m, size_t head) {
   t.v = at, at += QP_TILE_PADDED * wide;
   t.scores = at, at += rows * QP_TILE_PADDED;
   t.sums = at, at += rows * head;
-  t.maxima = at;
+  t.maxima = at, at += 2 * rows;
+  t.decoded = at;
   return t;
+}
+
+// Row `row` of keys or values of a head.
+static const void *row_of(const attention *a, const void *stored, size_t kv, size_t row) {
+  size_t first = row * a->key_step + kv * a->kv_head_step;
+  return (const uint8_t *)stored + first * (a->stored == QP_F32 ? sizeof(float) : sizeof(uint16_t));
+}
+
+// `count` rows as floats, where they lie or decoded; their step.
+static size_t rows_of(const attention *a, const float **rows, const void *stored, size_t kv, size_t row, size_t count, float *decoded) {
+  const void *at = row_of(a, stored, kv, row);
+  *rows = a->stored == QP_F32 ? at : decoded;
+  if (a->stored == QP_F32) return a->key_step;
+  for (size_t i = 0; i < count; i++) a->set->decode_f16(decoded + i * a->head, (const uint16_t *)at + i * a->key_step, a->head);
+  return a->head;
 }
 
 // Softmax of one row of a tile: scores become exp(scale * s - maximum); returns by what earlier sums shrink.
@@ -80,9 +99,8 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
   size_t queries = qp_least(s->query_count - first, a->queries), m = queries * group;
   int few = are_few(set, m, head);
   size_t strip = few ? m : set->mr;
-  size_t q_stride = a->heads * head, kv_stride = a->key_step;
+  size_t q_stride = a->heads * head;
   const float *q = a->q + (s->query_start + first) * q_stride + kv * group * head;
-  const float *k = a->k + s->key_start * kv_stride + kv * a->kv_head_step, *v = a->v + s->key_start * kv_stride + kv * a->kv_head_step;
   // Row r of the task is query r / group, head r % group of the group: such rows lie head after head in q.
   for (size_t i = 0; i < m; i++) {
     memcpy(t.q + i * head, q + i / group * q_stride + i % group * head, head * sizeof(float));
@@ -91,10 +109,13 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
   size_t keys = qp_least(qp_visible(s, first + queries - 1), to);
   for (size_t start = from; start < keys; start += QP_TILE) {
     size_t count = qp_least(keys - start, QP_TILE), ld = QP_TILE_PADDED;
-    const float *keys_of_tile = k + start * kv_stride, *values = v + start * kv_stride;
+    size_t key = s->key_start + start;
     if (!few) {
-      qp_pack_rows(set, t.k, keys_of_tile, kv_stride, count, head);
-      qp_pack_columns(set, t.v, values, kv_stride, head, count);
+      const float *rows;
+      size_t step = rows_of(a, &rows, a->k, kv, key, count, t.decoded);
+      qp_pack_rows(set, t.k, rows, step, count, head);
+      step = rows_of(a, &rows, a->v, kv, key, count, t.decoded);
+      qp_pack_columns(set, t.v, rows, step, head, count);
     }
     for (size_t i = 0; i < m; i += strip) {
       size_t rows = qp_least(m - i, strip), last = qp_visible(s, first + (i + rows - 1) / group);
@@ -102,7 +123,7 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
       size_t depth = qp_least(last - start, count);
       float *scores = t.scores + i * ld;
       if (few)
-        set->narrow_rows(scores, ld, t.q + i * head, keys_of_tile, kv_stride, depth, head, rows, 0);
+        set->narrow_rows(scores, ld, t.q + i * head, row_of(a, a->k, kv, key), a->stored != QP_F32, a->key_step, depth, head, rows, 0);
       else
         qp_tiles(set, scores, ld, t.q + i * head, head, 1, t.k, head, head, rows, depth, 0);
       for (size_t r = 0; r < rows; r++) {
@@ -116,7 +137,8 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
       }
       float *sums = t.sums + i * head;
       if (few)
-        set->narrow_columns(sums, head, scores, ld, values, kv_stride, depth, head, rows, start > from);
+        set->narrow_columns(sums, head, scores, ld, row_of(a, a->v, kv, key), a->stored != QP_F32, a->key_step, depth, head, rows,
+                            start > from);
       else
         qp_tiles(set, sums, head, scores, ld, 1, t.v, count, depth, rows, head, start > from);
     }
@@ -181,16 +203,16 @@ static void join_spans(const attention *a, size_t kv) {
     finish_row(a, all.sums + i * head, all.maxima[i], all.totals[i], a->segments->query_start, kv * group + i);
 }
 
-void qp_attention(float *out, float *logsumexp, const float *q, const float *k, const float *v, size_t head_rows,
+void qp_attention(float *out, float *logsumexp, const float *q, const void *k, const void *v, qp_storage stored, size_t head_rows,
                   const qp_segment *segments, size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head,
                   float scale, void *scratch) {
-  attention a = {.set = qp_kernels(), .out = out, .logsumexp = logsumexp, .q = q, .k = k, .v = v, .segments = segments,
+  attention a = {.set = qp_kernels(), .out = out, .logsumexp = logsumexp, .q = q, .k = k, .v = v, .stored = stored, .segments = segments,
                  .segment_count = segment_count, .rows = rows, .heads = heads, .kv_heads = kv_heads, .head = head,
                  .key_step = head_rows ? head : kv_heads * head, .kv_head_step = head_rows ? head_rows * head : head,
                  .scale = scale, .scratch = scratch};
   int is_one_query = segment_count == 1 && segments->query_count == 1;
   a.queries = is_one_query ? 1 : queries_of(heads / kv_heads);
-  a.scratch_floats = worker_floats(a.queries * (heads / kv_heads), head);
+  a.scratch_floats = worker_floats(a.queries * (heads / kv_heads), head, stored);
   if (is_one_query) {
     a.span = qp_round_up(qp_parts(segments->key_count, QP_SPANS), QP_TILE);
     a.spans = qp_parts(segments->key_count, a.span);
@@ -204,8 +226,21 @@ void qp_attention(float *out, float *logsumexp, const float *q, const float *k, 
   qp_parallel_for(tasks, attend_task, &a);
 }
 
-size_t qp_attention_scratch_bytes(size_t heads, size_t kv_heads, size_t head) {
-  size_t group = heads / kv_heads, workers = qp_worker_limit(), floats = workers * worker_floats(queries_of(group) * group, head);
-  size_t of_one_query = workers * worker_floats(group, head) + QP_SPANS * kv_heads * part_floats(group, head);
+size_t qp_attention_scratch_bytes(qp_storage stored, size_t heads, size_t kv_heads, size_t head) {
+  size_t group = heads / kv_heads, workers = qp_worker_limit();
+  size_t floats = workers * worker_floats(queries_of(group) * group, head, stored);
+  size_t of_one_query = workers * worker_floats(group, head, stored) + QP_SPANS * kv_heads * part_floats(group, head);
   return (floats > of_one_query ? floats : of_one_query) * sizeof(float);
+}
+
+void qp_cache_rows(void *cache, qp_storage stored, size_t head_rows, size_t first, const float *x, size_t n, size_t kv_heads, size_t head) {
+  const qp_kernel_set *set = qp_kernels();
+  for (size_t row = 0; row < n; row++)
+    for (size_t h = 0; h < kv_heads; h++, x += head) {
+      size_t at = (h * head_rows + first + row) * head;
+      if (stored == QP_F32)
+        memcpy((float *)cache + at, x, head * sizeof(float));
+      else
+        set->encode_f16((uint16_t *)cache + at, x, head);
+    }
 }

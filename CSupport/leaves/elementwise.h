@@ -91,6 +91,24 @@ static void NAME(round_bf16)(float *x, size_t count) {
   }
 }
 
+static void NAME(encode_f16)(uint16_t *y, const float *x, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits, size;
+    memcpy(&bits, x + i, 4);
+    size = bits & 0x7fffffff;
+    int is_nan = size > 0x7f800000;
+    size = size > 0x477fe000 ? 0x477fe000 : size;  // 65504
+    // Below 2^-14 a multiple of 2^-24: beside 1/2 that multiple, rounded, is what the last bits count.
+    float magnitude;
+    memcpy(&magnitude, &size, 4);
+    magnitude += 0.5f;
+    uint32_t small, other = (size + 0xfff + (size >> 13 & 1) - ((127 - 15) << 23)) >> 13;
+    memcpy(&small, &magnitude, 4);
+    small -= 0x3f000000;
+    y[i] = (uint16_t)((bits >> 16 & 0x8000) | (is_nan ? 0x7e00 : size < 0x38800000 ? small : other));
+  }
+}
+
 // Rows end with a vector that lies over the last one, so that nothing is done number by number: the same result is written twice.
 static float NAME(row_max)(const float *x, size_t count) {
   float most = -INFINITY;

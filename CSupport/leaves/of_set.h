@@ -22,10 +22,10 @@
                          int accumulate);                                                                                  \
   void qp_few_columns_##set(float *dx, const float *dy, const qp_matrix *w, size_t column, size_t columns, size_t n,       \
                             int accumulate);                                                                               \
-  void qp_narrow_rows_##set(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, \
-                            size_t n, int accumulate);                                                                     \
-  void qp_narrow_columns_##set(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows, \
-                               size_t columns, size_t n, int accumulate);
+  void qp_narrow_rows_##set(float *y, size_t ldy, const float *x, const void *w, int is_half, size_t step, size_t rows,    \
+                            size_t columns, size_t n, int accumulate);                                                     \
+  void qp_narrow_columns_##set(float *y, size_t ldy, const float *x, size_t ldx, const void *w, int is_half, size_t step,  \
+                               size_t rows, size_t columns, size_t n, int accumulate);
 
 /// One token in fixed point, for sets that have it.
 #define QP_DECLARE_FIXED_LEAVES(set)                                                                                       \

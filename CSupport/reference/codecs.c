@@ -30,6 +30,18 @@ void qp_ref_decode_bf16(float *y, const uint16_t *x, size_t count) {
   }
 }
 
+void qp_ref_encode_f16(uint16_t *y, const float *x, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    double size = fmin(fabs((double)x[i]), 65504);
+    uint16_t bits = 0x7e00;
+    if (x[i] == x[i]) {
+      int exponent = size < 0x1p-14 ? -14 : ilogb(size);  // below 2^-14 the step stays that of 2^-14
+      bits = (uint16_t)((exponent + 14) * 1024 + (int)nearbyint(ldexp(size, 10 - exponent)));
+    }
+    y[i] = (uint16_t)(bits | (signbit(x[i]) ? 0x8000 : 0));
+  }
+}
+
 void qp_ref_round_bf16(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) {
     uint32_t bits;

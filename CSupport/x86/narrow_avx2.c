@@ -4,9 +4,10 @@
 
 #include "x86/leaves_avx2.h"
 
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #define LANES __m256
 #define LOAD _mm256_loadu_ps
+#define LOAD_HALF(at) _mm256_cvtph_ps(_mm_loadu_si128(at))
 #define STORE _mm256_storeu_ps
 #define FILL _mm256_broadcast_ss
 #define FMA _mm256_fmadd_ps
@@ -21,10 +22,11 @@ static inline __m256 totals(const __m256 v[8]) {
   return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
 }
 
-// 8 / `n` rows with `n` rows of x, of whose sums one tree of additions makes numbers; of the rows `rows` count. `n` is a constant of each
-// call, a power of two.
-__attribute__((always_inline)) static inline void some_rows(float *y, size_t ldy, const float *x, const float *w, size_t step,
-                                                            size_t rows, size_t columns, const size_t n, int accumulate) {
+// 8 / `n` rows with `n` rows of x, of whose sums one tree of additions makes numbers; of the rows `rows` count. `n`, a power of two,
+// and `is_half` are constants of each call.
+__attribute__((always_inline)) static inline void some_rows(float *y, size_t ldy, const float *x, const void *w, const int is_half,
+                                                            size_t step, size_t rows, size_t columns, const size_t n,
+                                                            int accumulate) {
   const size_t together = 8 / n;
   size_t whole = columns / 8 * 8;
   __m256 sum[8];
@@ -32,7 +34,8 @@ __attribute__((always_inline)) static inline void some_rows(float *y, size_t ldy
   for (size_t k = 0; k < whole; k += 8)
 #pragma clang loop unroll(full)
     for (size_t r = 0; r < together; r++) {
-      __m256 row = _mm256_loadu_ps(w + (r < rows ? r : 0) * step + k);
+      const void *at = qp_number(w, (r < rows ? r : 0) * step + k, is_half);
+      __m256 row = is_half ? LOAD_HALF(at) : _mm256_loadu_ps(at);
 #pragma clang loop unroll(full)
       for (size_t t = 0; t < n; t++)
         sum[t * together + r] = _mm256_fmadd_ps(row, _mm256_loadu_ps(x + t * columns + k), sum[t * together + r]);
@@ -42,31 +45,40 @@ __attribute__((always_inline)) static inline void some_rows(float *y, size_t ldy
   for (size_t t = 0; t < n; t++)
     for (size_t r = 0; r < rows; r++) {
       float value = total[t * together + r];
-      for (size_t k = whole; k < columns; k++) value += w[r * step + k] * x[t * columns + k];
+      for (size_t k = whole; k < columns; k++) value += ((const float *)w)[r * step + k] * x[t * columns + k];
       y[t * ldy + r] = accumulate ? y[t * ldy + r] + value : value;
     }
 }
 
-__attribute__((always_inline)) static inline void all_rows(float *y, size_t ldy, const float *x, const float *w, size_t step,
-                                                           size_t rows, size_t columns, const size_t n, int accumulate) {
+__attribute__((always_inline)) static inline void all_rows(float *y, size_t ldy, const float *x, const void *w, const int is_half,
+                                                           size_t step, size_t rows, size_t columns, const size_t n,
+                                                           int accumulate) {
   const size_t together = 8 / n;
   for (size_t r = 0; r < rows; r += together) {
-    qp_ask_for_rows(w + r * step, step, together, columns);
-    some_rows(y + r, ldy, x, w + r * step, step, rows - r < together ? rows - r : together, columns, n, accumulate);
+    const void *at = qp_number(w, r * step, is_half);
+    qp_ask_for_rows(at, step, together, columns, is_half);
+    some_rows(y + r, ldy, x, at, is_half, step, rows - r < together ? rows - r : together, columns, n, accumulate);
   }
 }
 
-void qp_narrow_rows_avx2(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
-                         int accumulate) {
+__attribute__((always_inline)) static inline void narrow_rows(float *y, size_t ldy, const float *x, const void *w, const int is_half,
+                                                              size_t step, size_t rows, size_t columns, size_t n, int accumulate) {
   size_t t = 0;
-  for (; t + 4 <= n; t += 4) all_rows(y + t * ldy, ldy, x + t * columns, w, step, rows, columns, 4, accumulate);
-  for (; t + 2 <= n; t += 2) all_rows(y + t * ldy, ldy, x + t * columns, w, step, rows, columns, 2, accumulate);
-  if (t < n) all_rows(y + t * ldy, ldy, x + t * columns, w, step, rows, columns, 1, accumulate);
+  for (; t + 4 <= n; t += 4) all_rows(y + t * ldy, ldy, x + t * columns, w, is_half, step, rows, columns, 4, accumulate);
+  for (; t + 2 <= n; t += 2) all_rows(y + t * ldy, ldy, x + t * columns, w, is_half, step, rows, columns, 2, accumulate);
+  if (t < n) all_rows(y + t * ldy, ldy, x + t * columns, w, is_half, step, rows, columns, 1, accumulate);
 }
 
-void qp_narrow_columns_avx2(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows,
+void qp_narrow_rows_avx2(float *y, size_t ldy, const float *x, const void *w, int is_half, size_t step, size_t rows, size_t columns,
+                         size_t n, int accumulate) {
+  is_half ? narrow_rows(y, ldy, x, w, 1, step, rows, columns, n, accumulate)
+          : narrow_rows(y, ldy, x, w, 0, step, rows, columns, n, accumulate);
+}
+
+void qp_narrow_columns_avx2(float *y, size_t ldy, const float *x, size_t ldx, const void *w, int is_half, size_t step, size_t rows,
                             size_t columns, size_t n, int accumulate) {
-  narrow_columns(y, ldy, x, ldx, w, step, rows, columns, n, accumulate);
+  is_half ? narrow_columns(y, ldy, x, ldx, w, 1, step, rows, columns, n, accumulate)
+          : narrow_columns(y, ldy, x, ldx, w, 0, step, rows, columns, n, accumulate);
 }
 
 #pragma clang attribute pop

@@ -9,6 +9,7 @@
 
 #define LANES __m512
 #define LOAD _mm512_loadu_ps
+#define LOAD_HALF(at) _mm512_cvtph_ps(_mm256_loadu_si256(at))
 #define STORE _mm512_storeu_ps
 #define FILL qp_spread_avx512
 #define FMA _mm512_fmadd_ps
@@ -27,9 +28,10 @@ static inline __m512 totals(__m512 v[16]) {
 }
 
 // Sixteen rows and one row of x, or four rows and `n` rows of x, of whose sums one tree of additions makes numbers; of the rows `rows`
-// count. `n` is a constant of each call, at most 4.
-__attribute__((always_inline)) static inline void some_rows(float *y, size_t ldy, const float *x, const float *w, size_t step,
-                                                            size_t rows, size_t columns, const size_t n, int accumulate) {
+// count. `n`, at most 4, and `is_half` are constants of each call.
+__attribute__((always_inline)) static inline void some_rows(float *y, size_t ldy, const float *x, const void *w, const int is_half,
+                                                            size_t step, size_t rows, size_t columns, const size_t n,
+                                                            int accumulate) {
   const size_t together = n == 1 ? 16 : 4;
   __m512 sum[16];
   for (int i = 0; i < 16; i++) sum[i] = _mm512_setzero_ps();
@@ -40,7 +42,8 @@ __attribute__((always_inline)) static inline void some_rows(float *y, size_t ldy
     for (size_t t = 0; t < n; t++) v[t] = _mm512_maskz_loadu_ps(inside, x + t * columns + k);
 #pragma clang loop unroll(full)
     for (size_t r = 0; r < together; r++) {
-      __m512 row = _mm512_maskz_loadu_ps(inside, w + (r < rows ? r : 0) * step + k);
+      const void *at = qp_number(w, (r < rows ? r : 0) * step + k, is_half);
+      __m512 row = is_half ? LOAD_HALF(at) : _mm512_maskz_loadu_ps(inside, at);
 #pragma clang loop unroll(full)
       for (size_t t = 0; t < n; t++) sum[t * together + r] = _mm512_fmadd_ps(row, v[t], sum[t * together + r]);
     }
@@ -56,29 +59,38 @@ __attribute__((always_inline)) static inline void some_rows(float *y, size_t ldy
   }
 }
 
-__attribute__((always_inline)) static inline void all_rows(float *y, size_t ldy, const float *x, const float *w, size_t step,
-                                                           size_t rows, size_t columns, const size_t n, int accumulate) {
+__attribute__((always_inline)) static inline void all_rows(float *y, size_t ldy, const float *x, const void *w, const int is_half,
+                                                           size_t step, size_t rows, size_t columns, const size_t n,
+                                                           int accumulate) {
   const size_t together = n == 1 ? 16 : 4;
   for (size_t r = 0; r < rows; r += together) {
-    qp_ask_for_rows(w + r * step, step, together, columns);
-    some_rows(y + r, ldy, x, w + r * step, step, rows - r < together ? rows - r : together, columns, n, accumulate);
+    const void *at = qp_number(w, r * step, is_half);
+    qp_ask_for_rows(at, step, together, columns, is_half);
+    some_rows(y + r, ldy, x, at, is_half, step, rows - r < together ? rows - r : together, columns, n, accumulate);
   }
 }
 
-void qp_narrow_rows_avx512(float *y, size_t ldy, const float *x, const float *w, size_t step, size_t rows, size_t columns, size_t n,
-                           int accumulate) {
+__attribute__((always_inline)) static inline void narrow_rows(float *y, size_t ldy, const float *x, const void *w, const int is_half,
+                                                              size_t step, size_t rows, size_t columns, size_t n, int accumulate) {
   for (size_t t = 0; t < n; t += 4, x += 4 * columns, y += 4 * ldy)
     switch (n - t) {
-      case 1: all_rows(y, ldy, x, w, step, rows, columns, 1, accumulate); break;
-      case 2: all_rows(y, ldy, x, w, step, rows, columns, 2, accumulate); break;
-      case 3: all_rows(y, ldy, x, w, step, rows, columns, 3, accumulate); break;
-      default: all_rows(y, ldy, x, w, step, rows, columns, 4, accumulate); break;
+      case 1: all_rows(y, ldy, x, w, is_half, step, rows, columns, 1, accumulate); break;
+      case 2: all_rows(y, ldy, x, w, is_half, step, rows, columns, 2, accumulate); break;
+      case 3: all_rows(y, ldy, x, w, is_half, step, rows, columns, 3, accumulate); break;
+      default: all_rows(y, ldy, x, w, is_half, step, rows, columns, 4, accumulate); break;
     }
 }
 
-void qp_narrow_columns_avx512(float *y, size_t ldy, const float *x, size_t ldx, const float *w, size_t step, size_t rows,
+void qp_narrow_rows_avx512(float *y, size_t ldy, const float *x, const void *w, int is_half, size_t step, size_t rows, size_t columns,
+                           size_t n, int accumulate) {
+  is_half ? narrow_rows(y, ldy, x, w, 1, step, rows, columns, n, accumulate)
+          : narrow_rows(y, ldy, x, w, 0, step, rows, columns, n, accumulate);
+}
+
+void qp_narrow_columns_avx512(float *y, size_t ldy, const float *x, size_t ldx, const void *w, int is_half, size_t step, size_t rows,
                               size_t columns, size_t n, int accumulate) {
-  narrow_columns(y, ldy, x, ldx, w, step, rows, columns, n, accumulate);
+  is_half ? narrow_columns(y, ldy, x, ldx, w, 1, step, rows, columns, n, accumulate)
+          : narrow_columns(y, ldy, x, ldx, w, 0, step, rows, columns, n, accumulate);
 }
 
 #pragma clang attribute pop

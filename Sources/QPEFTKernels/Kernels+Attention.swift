@@ -38,23 +38,53 @@ package struct AttentionShape: Hashable, Sendable {
 }
 
 extension Kernels {
-  /// Causal attention: `out`, `q` `[rows, heads, head]`; `k`, `v` `[key rows, keyValueHeads, head]`, or `[keyValueHeads, key rows, head]`
-  /// where they are `byHead`; `logsumexp` `[heads, rows]`.
+  /// Causal attention: `out`, `q` `[rows, heads, head]`; `k`, `v` `[key rows, keyValueHeads, head]`; `logsumexp` `[heads, rows]`.
   package static func attention(
-    _ out: Output, logsumexp: Output?, q: Input, k: Input, v: Input, byHead: Bool = false,
-    segments: [AttentionSegment], shape: AttentionShape, scratch: Scratch = nil
+    _ out: Output, logsumexp: Output?, q: Input, k: Input, v: Input, segments: [AttentionSegment],
+    shape: AttentionShape, scratch: Scratch = nil
   ) {
-    let rows = checkAttention(q: q, k: k, v: v, segments: segments, shape: shape)
+    let rows = checkAttention(q: q, keyCount: k.count, valueCount: v.count, segments: segments, shape: shape)
     check("attention out", out.count, q.count)
     if let logsumexp { check("attention logsumexp", logsumexp.count, rows * shape.heads) }
     withScratch(scratch, scratchBytes(shape)) { scratch in
       cSegments(segments).withUnsafeBufferPointer {
         qp_attention(
-          out.baseAddress, logsumexp?.baseAddress, q.baseAddress, k.baseAddress, v.baseAddress,
-          byHead ? k.count / (shape.keyValueHeads * shape.head) : 0, $0.baseAddress, $0.count, rows, shape.heads,
+          out.baseAddress, logsumexp?.baseAddress, q.baseAddress, k.baseAddress, v.baseAddress, QP_F32, 0,
+          $0.baseAddress,
+          $0.count, rows, shape.heads, shape.keyValueHeads, shape.head, shape.scale, scratch)
+      }
+    }
+  }
+
+  /// The same with the keys and values of a cache, `[keyValueHeads, capacity, head]` numbers of float32 or float16.
+  package static func attention(
+    _ out: Output, q: Input, cachedKeys k: UnsafeRawBufferPointer, values v: UnsafeRawBufferPointer,
+    storage: MatrixStorage, segments: [AttentionSegment], shape: AttentionShape, scratch: Scratch = nil
+  ) {
+    precondition(storage != .bf16, "a cache is float32 or float16")
+    let (keyCount, valueCount) = (k.count / storage.byteWidth, v.count / storage.byteWidth)
+    let rows = checkAttention(q: q, keyCount: keyCount, valueCount: valueCount, segments: segments, shape: shape)
+    check("attention out", out.count, q.count)
+    withScratch(scratch, scratchBytes(shape, cache: storage)) { scratch in
+      cSegments(segments).withUnsafeBufferPointer {
+        qp_attention(
+          out.baseAddress, nil, q.baseAddress, k.baseAddress, v.baseAddress, storage.code,
+          keyCount / (shape.keyValueHeads * shape.head), $0.baseAddress, $0.count, rows, shape.heads,
           shape.keyValueHeads, shape.head, shape.scale, scratch)
       }
     }
+  }
+
+  /// Writes `rows` `[n, heads, head]` into a cache `[heads, capacity, head]` of float32 or float16, from its row `first` on. To float16 the
+  /// nearest number is taken, beyond its range the largest.
+  package static func cacheRows(
+    _ cache: UnsafeMutableRawBufferPointer, storage: MatrixStorage, first: Int, rows: Input, heads: Int, head: Int
+  ) {
+    precondition(storage != .bf16, "a cache is float32 or float16")
+    let (capacity, count) = (cache.count / (storage.byteWidth * heads * head), rows.count / (heads * head))
+    check("cacheRows rows", rows.count, count * heads * head)
+    precondition(first >= 0 && first + count <= capacity, "\(count) rows at \(first) of a cache of \(capacity)")
+    qp_cache_rows(cache.baseAddress, storage.code, capacity, first, rows.baseAddress, count, heads, head)
   }
 
   /// Backward of `attention`: `dq`, `dk`, `dv` of all rows of the segments are overwritten.
@@ -62,7 +92,7 @@ extension Kernels {
     dq: Output, dk: Output, dv: Output, dout: Input, out: Input, logsumexp: Input, q: Input, k: Input, v: Input,
     segments: [AttentionSegment], shape: AttentionShape, scratch: Scratch = nil
   ) {
-    let rows = checkAttention(q: q, k: k, v: v, segments: segments, shape: shape)
+    let rows = checkAttention(q: q, keyCount: k.count, valueCount: v.count, segments: segments, shape: shape)
     check("attentionBackward dq", dq.count, q.count)
     check("attentionBackward dk", dk.count, k.count)
     check("attentionBackward dv", dv.count, v.count)
@@ -79,9 +109,9 @@ extension Kernels {
     }
   }
 
-  /// Bytes of scratch that `attention` takes.
-  package static func scratchBytes(_ shape: AttentionShape) -> Int {
-    qp_attention_scratch_bytes(shape.heads, shape.keyValueHeads, shape.head)
+  /// Bytes of scratch that `attention` takes, with keys and values of `cache`.
+  package static func scratchBytes(_ shape: AttentionShape, cache: MatrixStorage = .f32) -> Int {
+    qp_attention_scratch_bytes(cache.code, shape.heads, shape.keyValueHeads, shape.head)
   }
 
   /// Bytes of scratch that `attentionBackward` takes for `rows` query rows.
@@ -90,13 +120,13 @@ extension Kernels {
   }
 
   private static func checkAttention(
-    q: Input, k: Input, v: Input, segments: [AttentionSegment], shape: AttentionShape
+    q: Input, keyCount: Int, valueCount: Int, segments: [AttentionSegment], shape: AttentionShape
   ) -> Int {
     let rows = q.count / (shape.heads * shape.head)
-    let keyRows = k.count / (shape.keyValueHeads * shape.head)
+    let keyRows = keyCount / (shape.keyValueHeads * shape.head)
     check("attention q", q.count, rows * shape.heads * shape.head)
-    check("attention k", k.count, keyRows * shape.keyValueHeads * shape.head)
-    check("attention v", v.count, k.count)
+    check("attention k", keyCount, keyRows * shape.keyValueHeads * shape.head)
+    check("attention v", valueCount, keyCount)
     for segment in segments {
       precondition(
         segment.queryStart + segment.queryCount <= rows && segment.keyStart + segment.keyCount <= keyRows,

@@ -39,7 +39,7 @@ static void decoders(const qp_kernel_set *set) {
 
 // Numbers between each 16-bit one and the next.
 static void rounding(const qp_kernel_set *set) {
-  static const uint32_t between[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+  static const uint32_t between[] = {0, 1, 0xfff, 0x1000, 0x1001, 0x3000, 0x7fff, 0x8000, 0x8001, 0xffff};
   static const float known[][2] = {{1, 1}, {0x1.01p0f, 1}, {0x1.010002p0f, 0x1.02p0f}, {0x1.03p0f, 0x1.04p0f}, {-0x1.feffp1f, -0x1.fep1f},
                                    {0x1.ffp127f, INFINITY}, {INFINITY, INFINITY}, {0x1p-149f, 0}};
   at("known numbers in bfloat16");
@@ -59,7 +59,27 @@ static void rounding(const qp_kernel_set *set) {
     memcpy(found, bits, 65536 * sizeof(float)), memcpy(expected, bits, 65536 * sizeof(float));
     set->round_bf16(found, 65533), qp_ref_round_bf16(expected, 65533);
     same("round_bf16", found, expected, 65536 * sizeof(float));
+    uint16_t *halves = room(65533 * sizeof *halves), *expected_halves = room(65533 * sizeof *halves);
+    memcpy(found, bits, 65536 * sizeof(float));
+    set->encode_f16(halves, found, 65533), qp_ref_encode_f16(expected_halves, found, 65533);
+    same("encode_f16", halves, expected_halves, 65533 * sizeof *halves);
   }
+  clear();
+}
+
+// What float16 holds comes back, the infinities as the largest number.
+static void halves_there_and_back(const qp_kernel_set *set) {
+  at("float16 there and back");
+  uint16_t *halves = room(65536 * sizeof *halves), *found = room(65536 * sizeof *found);
+  float *numbers = room_floats(65536);
+  for (size_t i = 0; i < 65536; i++) halves[i] = (uint16_t)i;
+  set->decode_f16(numbers, halves, 65536);
+  set->encode_f16(found, numbers, 65536);
+  for (size_t i = 0; i < 65536; i++) {
+    uint16_t size = i & 0x7fff, sign = i & 0x8000;
+    halves[i] = sign | (size > 0x7c00 ? 0x7e00 : size == 0x7c00 ? 0x7bff : size);
+  }
+  same("encode_f16", found, halves, 65536 * sizeof *found);
   clear();
 }
 
@@ -121,6 +141,7 @@ static void encoders(const qp_kernel_set *set) {
 }
 
 void test_codecs(const qp_kernel_set *set) {
+  halves_there_and_back(set);
   decoders(set);
   rounding(set);
   if (set->pairs && set->pairs->supported())

@@ -206,6 +206,36 @@ static void plain_attention(const attention_case *a, const float *q, const float
       }
 }
 
+// Keys and values in float16 are those numbers as float32, bit for bit, in both orders; a cache takes rows in several parts.
+static void attention_of_halves(const attention_case *a, const float *q, const float *k, const float *v) {
+  size_t size = a->rows * a->heads * a->head, kv = a->rows * a->kv_heads * a->head, part = a->rows / 3, width = a->kv_heads * a->head;
+  const qp_kernel_set *set = qp_kernels();
+  void *scratch = scratch_of(qp_attention_scratch_bytes(QP_F16, a->heads, a->kv_heads, a->head));
+  float *found = random_floats(size, 1), *expected = copy_of(found, size * sizeof(float));
+  float *rounded[2] = {room_floats(kv), room_floats(kv)};
+  uint16_t *halves[2] = {room(kv * sizeof(uint16_t)), room(kv * sizeof(uint16_t))};
+  for (int by_head = 0; by_head < 2; by_head++) {
+    at("attention of float16, %zu rows, %zu/%zu heads of %zu, by head %d", a->rows, a->heads, a->kv_heads, a->head, by_head);
+    for (int i = 0; i < 2; i++) {
+      const float *x = i ? v : k;
+      if (by_head) {
+        qp_cache_rows(halves[i], QP_F16, a->rows, 0, x, part, a->kv_heads, a->head);
+        qp_cache_rows(halves[i], QP_F16, a->rows, part, x + part * width, a->rows - part, a->kv_heads, a->head);
+      } else {
+        set->encode_f16(halves[i], x, kv);
+      }
+      set->decode_f16(rounded[i], halves[i], kv);
+    }
+    size_t head_rows = by_head ? a->rows : 0;
+    qp_attention(found, NULL, q, halves[0], halves[1], QP_F16, head_rows, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads,
+                 a->head, a->scale, scratch);
+    qp_attention(expected, NULL, q, rounded[0], rounded[1], QP_F32, head_rows, a->segments, a->segment_count, a->rows, a->heads,
+                 a->kv_heads, a->head, a->scale, scratch);
+    same("attention", found, expected, size * sizeof(float));
+  }
+  free(scratch);
+}
+
 static void attention(const attention_case *a) {
   size_t size = a->rows * a->heads * a->head, kv = a->rows * a->kv_heads * a->head, head = a->head;
   at("attention, %zu rows, %zu/%zu heads of %zu", a->rows, a->heads, a->kv_heads, head);
@@ -221,20 +251,19 @@ static void attention(const attention_case *a) {
   outputs o = {0};
   add_output(&o, room(size * sizeof(float)), size * sizeof(float));
   add_output(&o, room(a->heads * a->rows * sizeof(float)), a->heads * a->rows * sizeof(float));
-  void *scratch = scratch_of(qp_attention_scratch_bytes(a->heads, a->kv_heads, head));
-  WITH_THREADS(o, qp_attention(o.now[0], o.now[1], q, k, v, 0, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads,
+  void *scratch = scratch_of(qp_attention_scratch_bytes(QP_F32, a->heads, a->kv_heads, head));
+  WITH_THREADS(o, qp_attention(o.now[0], o.now[1], q, k, v, QP_F32, 0, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads,
                                head, a->scale, scratch));
   // Head after head, as a cache keeps them: the same.
   float *k_by_head = room_floats(kv), *v_by_head = room_floats(kv), *same_out = room_floats(size);
-  for (size_t i = 0; i < kv; i++) {
-    size_t place = (i / head % a->kv_heads * a->rows + i / head / a->kv_heads) * head + i % head;
-    k_by_head[place] = k[i], v_by_head[place] = v[i];
-  }
+  qp_cache_rows(k_by_head, QP_F32, a->rows, 0, k, a->rows, a->kv_heads, head);
+  qp_cache_rows(v_by_head, QP_F32, a->rows, 0, v, a->rows, a->kv_heads, head);
   memcpy(same_out, o.start[0], size * sizeof(float));
-  qp_attention(same_out, NULL, q, k_by_head, v_by_head, a->rows, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads, head,
-               a->scale, scratch);
+  qp_attention(same_out, NULL, q, k_by_head, v_by_head, QP_F32, a->rows, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads,
+               head, a->scale, scratch);
   free(scratch);
   same("keys head after head", same_out, o.now[0], size * sizeof(float));
+  attention_of_halves(a, q, k, v);
   within("out", o.now[0], out, bound, size);
 
   // |dp - delta| <= 2 head; ds carries p's error, and that of dp and delta; dq sums over keys with p's sum 1, dk and dv over

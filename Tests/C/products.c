@@ -152,7 +152,7 @@ static void narrow(const qp_kernel_set *set) {
         t.b = room_floats(columns * rows), t.b_step = rows;
         for (size_t i = 0; i < columns * rows; i++) t.b[i] = weights[i % rows * step + i / rows];
         const float *before = copy_of(t.c, ((n - 1) * t.ldc + rows) * sizeof(float));
-        set->narrow_rows(t.c, t.ldc, t.a, weights, step, rows, columns, n, t.accumulate);
+        set->narrow_rows(t.c, t.ldc, t.a, weights, 0, step, rows, columns, n, t.accumulate);
         expect_product(&t, before);
         clear();
       }
@@ -168,7 +168,7 @@ static void weighed(const qp_kernel_set *set) {
         tile_case t = operands((tile_case){n, columns, rows, columns + 3, rows + 2, 1, columns + n % 2 * 5, n % 3 == 0, NULL, NULL, NULL}, columns);
         at("narrow_columns %zu x %zu, %zu tokens, accumulate %d", rows, columns, n, t.accumulate);
         const float *before = copy_of(t.c, ((n - 1) * t.ldc + columns) * sizeof(float));
-        set->narrow_columns(t.c, t.ldc, t.a, t.row_step, t.b, t.b_step, rows, columns, n, t.accumulate);
+        set->narrow_columns(t.c, t.ldc, t.a, t.row_step, t.b, 0, t.b_step, rows, columns, n, t.accumulate);
         expect_product(&t, before);
         clear();
       }

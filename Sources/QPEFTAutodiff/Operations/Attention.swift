@@ -1,5 +1,5 @@
 public import QPEFTKernels
-public import QPEFTTensor
+package import QPEFTTensor
 
 /// Sizes and rows of a causal attention.
 public struct AttentionLayout: Sendable {
@@ -31,7 +31,7 @@ struct CausalAttention: Operation {
     let (q, k, v) = (inputs[0], inputs[1], inputs[2])
     var out = Tensor(uninitialized: q.shape)
     var logsumexp = Tensor(uninitialized: [layout.shape.heads, q.shape.rows])
-    layout.attend(&out, q: q, k: k, v: v) { attend in logsumexp.withMutableElements { attend($0) } }
+    layout.attend(&out, logsumexp: &logsumexp, q: q, k: k, v: v)
     return (out, Saved(q: q, k: k, v: v, out: out, logsumexp: logsumexp))
   }
 
@@ -78,10 +78,24 @@ struct CausalAttention: Operation {
 }
 
 extension AttentionLayout {
-  /// Attention without a tape: `q` against the keys and values of a cache, `[keyValueHeads, rows, head]`.
-  public func attend(q: Tensor, cachedKeys k: Tensor, values v: Tensor) -> Tensor {
+  /// Attention without a tape: `q` against the keys and values of a cache.
+  package func attend(q: Tensor, cachedKeys k: CachedRows, values v: CachedRows) -> Tensor {
     var out = Tensor(uninitialized: q.shape)
-    attend(&out, q: q, k: k, v: v, byHead: true) { attend in attend(nil) }
+    let storage = k.elementType.storage
+    count(isBackward: false)
+    Tensor.withWorkspace(byteCount: Kernels.scratchBytes(shape, cache: storage)) { scratch in
+      out.withMutableElements { out in
+        q.withElements { q in
+          k.withBytes { k in
+            v.withBytes {
+              Kernels.attention(
+                out, q: q, cachedKeys: k, values: $0, storage: storage, segments: segments, shape: shape,
+                scratch: scratch)
+            }
+          }
+        }
+      }
+    }
     return out
   }
 
@@ -95,21 +109,17 @@ extension AttentionLayout {
     }
   }
 
-  /// `lend` says where the sums for backward go.
-  fileprivate func attend(
-    _ out: inout Tensor, q: Tensor, k: Tensor, v: Tensor, byHead: Bool = false,
-    lend: ((_ logsumexp: UnsafeMutableBufferPointer<Float>?) -> Void) -> Void
-  ) {
+  /// `logsumexp` is what backward needs.
+  fileprivate func attend(_ out: inout Tensor, logsumexp: inout Tensor, q: Tensor, k: Tensor, v: Tensor) {
     count(isBackward: false)
     Tensor.withWorkspace(byteCount: Kernels.scratchBytes(shape)) { scratch in
       out.withMutableElements { out in
-        lend { logsumexp in
+        logsumexp.withMutableElements { logsumexp in
           q.withElements { q in
             k.withElements { k in
               v.withElements {
                 Kernels.attention(
-                  out, logsumexp: logsumexp, q: q, k: k, v: $0, byHead: byHead, segments: segments, shape: shape,
-                  scratch: scratch)
+                  out, logsumexp: logsumexp, q: q, k: k, v: $0, segments: segments, shape: shape, scratch: scratch)
               }
             }
           }

@@ -44,7 +44,10 @@ struct Generate: AsyncParsableCommand {
   var seed: UInt64?
 
   @Flag(
-    help: "Compute in float32 throughout, which is slower; else products of a single token are in 15-bit whole numbers."
+    help: """
+      Compute in float32 throughout, which is slower; else products of a single token are in 15-bit whole numbers, and \
+      keys and values of earlier tokens are kept in float16.
+      """
   )
   var exact = false
 
@@ -71,7 +74,7 @@ struct Generate: AsyncParsableCommand {
     options.topK = topK ?? 0
     options.topP = topP ?? 1
     options.seed = seed ?? 0
-    options.arithmetic = exact ? .float32 : .fixedPoint
+    if exact { (options.arithmetic, options.cacheElementType) = (.float32, .f32) }
     return options
   }
 

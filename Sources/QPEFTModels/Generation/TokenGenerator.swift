@@ -16,7 +16,8 @@ public struct TokenGenerator: Sequence, IteratorProtocol {
     precondition(!prompt.isEmpty, "a prompt has at least one token")
     self.model = model
     sampler = Sampler(options: options)
-    cache = model.makeCache(capacity: prompt.count + options.maximumTokens)
+    cache = model.makeCache(
+      capacity: prompt.count + options.maximumTokens, elementType: options.cacheElementType)
     pending = prompt
   }
 
