@@ -26,6 +26,7 @@ static inline qp_i32x8 products(qp_i16x16 a, qp_i16x16 b) {
 
 #define QP_LOOK_UP look_up
 #define QP_PRODUCTS products
+#define QP_SUMS 2
 #define NAME(x) x##_neon
 #include "blocks/leaves.h"
 #endif

@@ -6,7 +6,7 @@ static inline qp_i8x32 NAME(q2_k_codes)(const uint8_t *x, size_t part) {
 
 static inline qp_i8x32 NAME(q3_k_codes)(const uint8_t *x, size_t part) {
   qp_u8x32 low = NAME(load32)(x + 32 + part / 4 * 32) >> (uint8_t)(part % 4 * 2) & 3;
-  return (qp_i8x32)((low | (NAME(load32)(x) >> (uint8_t)part & 1) << 2) - 4);
+  return (qp_i8x32)(low | (NAME(load32)(x) >> (uint8_t)part & 1) << 2);
 }
 
 static inline qp_i8x32 NAME(q4_k_codes)(const uint8_t *x, size_t part) {
@@ -21,7 +21,7 @@ static inline qp_i8x32 NAME(q5_k_codes)(const uint8_t *x, size_t part) {
 static inline qp_i8x32 NAME(q6_k_codes)(const uint8_t *x, size_t part) {
   qp_u8x32 low = NAME(load32)(x + part / 4 * 64 + part % 2 * 32) >> (uint8_t)(part / 2 % 2 * 4) & 15;
   qp_u8x32 high = NAME(load32)(x + 128 + part / 4 * 32) >> (uint8_t)(part % 4 * 2) & 3;
-  return (qp_i8x32)((low | high << 4) - 32);
+  return (qp_i8x32)(low | high << 4);
 }
 
 static inline void NAME(put16)(float *y, qp_i8x16 numbers, float scale) {

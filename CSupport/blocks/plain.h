@@ -38,7 +38,7 @@ static inline qp_u8x32 NAME(fifth_bits)(const uint8_t *x) {
 
 static inline qp_i8x32 NAME(q4_0_codes)(const uint8_t *x, size_t part) {
   (void)part;
-  return (qp_i8x32)(NAME(nibbles)(x + 2) - 8);
+  return (qp_i8x32)NAME(nibbles)(x + 2);
 }
 
 static inline qp_i8x32 NAME(q4_1_codes)(const uint8_t *x, size_t part) {
@@ -48,7 +48,7 @@ static inline qp_i8x32 NAME(q4_1_codes)(const uint8_t *x, size_t part) {
 
 static inline qp_i8x32 NAME(q5_0_codes)(const uint8_t *x, size_t part) {
   (void)part;
-  return (qp_i8x32)((NAME(nibbles)(x + 6) | NAME(fifth_bits)(x + 2)) - 16);
+  return (qp_i8x32)(NAME(nibbles)(x + 6) | NAME(fifth_bits)(x + 2));
 }
 
 static inline qp_i8x32 NAME(q5_1_codes)(const uint8_t *x, size_t part) {

@@ -14,6 +14,7 @@ typedef int16_t qp_i16x16 __attribute__((vector_size(32)));
 typedef int32_t qp_i32x8 __attribute__((vector_size(32)));
 typedef uint32_t qp_u32x8 __attribute__((vector_size(32)));
 typedef _Float16 qp_f16x8 __attribute__((vector_size(16)));
+typedef float qp_f32x4 __attribute__((vector_size(16)));
 typedef float qp_f32x8 __attribute__((vector_size(32)));
 typedef float qp_f32x16 __attribute__((vector_size(64)));
 
