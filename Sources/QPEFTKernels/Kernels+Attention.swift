@@ -50,8 +50,7 @@ extension Kernels {
       cSegments(segments).withUnsafeBufferPointer {
         qp_attention(
           out.baseAddress, logsumexp?.baseAddress, q.baseAddress, k.baseAddress, v.baseAddress, QP_F32, 0,
-          $0.baseAddress,
-          $0.count, rows, shape.heads, shape.keyValueHeads, shape.head, shape.scale, scratch)
+          $0.baseAddress, $0.count, rows, shape.heads, shape.keyValueHeads, shape.head, shape.scale, scratch)
       }
     }
   }

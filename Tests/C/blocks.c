@@ -76,25 +76,26 @@ static void products(qp_storage storage, size_t n) {
 
 /// One token: x rounded to 15 bits, with a scale for every 32 columns.
 static void fixed_point(qp_storage storage, size_t head) {
-  enum { ROWS = 48, COLUMNS = 768, RANK = 4 };
-  qp_matrix w = small_blocks_of(storage, ROWS, COLUMNS);
+  enum { ROWS = 48, RANK = 4 };
+  size_t columns = qp_block_of(storage).count == 32 ? 25 * 32 : 3 * 256;  // blocks of 32 go eight at a time, and one is left
+  qp_matrix w = small_blocks_of(storage, ROWS, columns);
   w.interleaved_head = head;
-  float *dense = room_floats(ROWS * COLUMNS), *x = random_floats(COLUMNS, 1), *y = room_floats(ROWS), *alone = room_floats(ROWS);
+  float *dense = room_floats(ROWS * columns), *x = random_floats(columns, 1), *y = room_floats(ROWS), *alone = room_floats(ROWS);
   float *hidden = random_floats(RANK, 1), *factor = random_floats(ROWS * RANK, 1);
   x[37] = 1000;  // its run alone is rounded more
   double *exact = room_doubles(ROWS), *bound = room_doubles(ROWS);
-  qp_matrix_decode(dense, &w, 0, ROWS * COLUMNS);
+  qp_matrix_decode(dense, &w, 0, ROWS * columns);
   for (size_t r = 0; r < ROWS; r++) {
     for (size_t i = 0; i < RANK; i++) exact[r] += (double)hidden[i] * factor[r * RANK + i], bound[r] += 1e-6;
-    for (size_t k = 0; k < COLUMNS; k += 32) {
+    for (size_t k = 0; k < columns; k += 32) {
       double most = 0, weights = 0, largest = 0, sizes = 0;
       for (size_t i = k; i < k + 32; i++) {
-        double value = dense[r * COLUMNS + i];
+        double value = dense[r * columns + i];
         exact[r] += value * x[i], weights += fabs(value), sizes += fabs(x[i]);
         most = fmax(most, fabs(x[i])), largest = fmax(largest, fabs(value));
       }
       // Scales and offsets are summed apart, run by run; here an offset is not much larger than the largest number of its run.
-      bound[r] += most * weights / 32700 + (double)(COLUMNS / 16 + 16) * EPS * 4 * largest * sizes;
+      bound[r] += most * weights / 32700 + (double)(columns / 16 + 16) * EPS * 4 * largest * sizes;
     }
   }
   const qp_low_rank term = {.hidden = hidden, .factor = factor, .rank = RANK};
