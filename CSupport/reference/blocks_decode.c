@@ -1,8 +1,6 @@
 /// ggml's block types: sizes, levels, and decoders by their definition. Layouts: ggml-common.h of llama.cpp.
 #include "reference/blocks_decode.h"
 
-#include "reference/leaves.h"
-
 #pragma clang fp contract(off)
 
 const int8_t qp_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
