@@ -11,11 +11,10 @@ public final class KeyValueCache {
   private var keys: [CachedRows]
   private var values: [CachedRows]
 
-  /// An empty cache of `capacity` rows of `heads` key/value heads of `head` numbers for each layer, kept as `elementType`: `.f32`, which
-  /// changes nothing, or `.f16`, half as large and as fast to read.
-  public init(layers: Int, capacity: Int, heads: Int, head: Int, elementType: ElementType = .f32) {
+  /// An empty cache of `capacity` rows of `heads` key/value heads of `head` numbers for each layer.
+  public init(layers: Int, capacity: Int, heads: Int, head: Int, type: CacheType = .f32) {
     self.capacity = capacity
-    let rows = { (_: Int) in CachedRows(heads: heads, capacity: capacity, head: head, elementType: elementType) }
+    let rows = { (_: Int) in CachedRows(heads: heads, capacity: capacity, head: head, type: type) }
     keys = (0..<layers).map(rows)
     values = (0..<layers).map(rows)
   }

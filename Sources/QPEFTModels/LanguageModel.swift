@@ -71,10 +71,10 @@ extension LanguageModel {
     return head.multiply(lastRowOnly ? rows.rows((batch.count - 1)..<batch.count) : rows)
   }
 
-  /// An empty key/value cache for up to `capacity` tokens, of `elementType`: `.f32` or, half as large, `.f16`.
-  public func makeCache(capacity: Int, elementType: ElementType = .f32) -> KeyValueCache {
+  /// An empty key/value cache for up to `capacity` tokens.
+  public func makeCache(capacity: Int, type: CacheType = .f32) -> KeyValueCache {
     KeyValueCache(
       layers: shape.blockCount, capacity: capacity, heads: shape.keyValueHeads, head: shape.head,
-      elementType: elementType)
+      type: type)
   }
 }

@@ -49,20 +49,20 @@ struct GoldenLogitsTests {
 
   @Test(
     "a cache changes nothing: token by token gives the logits of the whole, and in float16 nearly",
-    arguments: ["tied-f32", "rope-llama3"], [ElementType.f32, .f16])
-  func cache(name: String, elementType: ElementType) throws {
+    arguments: ["tied-f32", "rope-llama3"], CacheType.allCases)
+  func cache(name: String, type: CacheType) throws {
     let path = "\(Self.fixtures)/\(name)"
     let directory = try HuggingFaceDirectory(path: path)
     let model = try Models.open(config: directory.configData, weights: directory)
     let ids = try Documents(SafetensorsFile(path: "\(path)/golden.safetensors")).documents[0].ids
     let whole = model.logits(TokenBatch(ids: ids))
-    let cache = model.makeCache(capacity: ids.count, elementType: elementType)
+    let cache = model.makeCache(capacity: ids.count, type: type)
     var found = model.logits(TokenBatch(ids: Array(ids[..<3])), cache: cache).elements
     for index in 3..<ids.count {
       found += model.logits(TokenBatch(ids: [ids[index]], firstPosition: index), cache: cache).elements
     }
     let scale = whole.elements.reduce(0) { max($0, abs($1)) }
-    let bound: Float = elementType == .f32 ? 1e-4 : 1e-3  // float16 rounds by at most 1 in 2048
+    let bound: Float = type == .f32 ? 1e-4 : 1e-3  // float16 rounds by at most 1 in 2048
     for (a, b) in zip(found, whole.elements) { #expect(abs(a - b) < bound * scale) }
   }
 }

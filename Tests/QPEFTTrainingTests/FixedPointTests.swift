@@ -28,7 +28,7 @@ struct FixedPointTests {
     var (same, places) = (0, 0)
     for window in windows.prefix(4) {
       let wanted = likeliest(model.logits(TokenBatch(ids: window.ids)))
-      let cache = model.makeCache(capacity: window.ids.count, elementType: GenerationOptions().cacheElementType)
+      let cache = model.makeCache(capacity: window.ids.count, type: GenerationOptions().cacheType)
       for (position, id) in window.ids.enumerated() {
         let logits = ProductArithmetic.$current.withValue(.fixedPoint) {
           model.logits(TokenBatch(ids: [id], firstPosition: position), cache: cache)

@@ -81,7 +81,7 @@ extension AttentionLayout {
   /// Attention without a tape: `q` against the keys and values of a cache.
   package func attend(q: Tensor, cachedKeys k: CachedRows, values v: CachedRows) -> Tensor {
     var out = Tensor(uninitialized: q.shape)
-    let storage = k.elementType.storage
+    let storage = k.type.storage
     count(isBackward: false)
     Tensor.withWorkspace(byteCount: Kernels.scratchBytes(shape, cache: storage)) { scratch in
       out.withMutableElements { out in

@@ -74,7 +74,7 @@ struct Generate: AsyncParsableCommand {
     options.topK = topK ?? 0
     options.topP = topP ?? 1
     options.seed = seed ?? 0
-    if exact { (options.arithmetic, options.cacheElementType) = (.float32, .f32) }
+    if exact { (options.arithmetic, options.cacheType) = (.float32, .f32) }
     return options
   }
 

@@ -16,9 +16,9 @@ public struct GenerationOptions: Hashable, Sendable, Codable {
   public var seed: UInt64 = 0
   /// How products of a single token are computed. Fixed point is faster and may, rarely, choose another token.
   public var arithmetic = ProductArithmetic.fixedPoint
-  /// How the keys and values of earlier tokens are kept, `.f16` or `.f32`. In float16 they take half the memory, and a long text is faster; it
-  /// may, rarely, choose another token.
-  public var cacheElementType = ElementType.f16
+  /// How the keys and values of earlier tokens are kept. In float16 they take half the memory, and a long text is faster; it may, rarely, choose
+  /// another token.
+  public var cacheType = CacheType.f16
   /// Tokens that end the text; they are not part of it.
   public var stopTokens: Set<Int32> = []
 

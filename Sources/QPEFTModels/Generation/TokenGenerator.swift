@@ -16,8 +16,7 @@ public struct TokenGenerator: Sequence, IteratorProtocol {
     precondition(!prompt.isEmpty, "a prompt has at least one token")
     self.model = model
     sampler = Sampler(options: options)
-    cache = model.makeCache(
-      capacity: prompt.count + options.maximumTokens, elementType: options.cacheElementType)
+    cache = model.makeCache(capacity: prompt.count + options.maximumTokens, type: options.cacheType)
     pending = prompt
   }
 
