@@ -6,6 +6,7 @@ internal import QPEFTMeasurement
 /// the keys and values of a cache, in float32 and float16: the bytes of it that pass in a second.
 struct AttentionBenchmark {
   let clock: TurnClock
+  let inBFloat16: Bool
 
   func run() {
     print("attention             rows    forward  backward  GFLOP/s   of sgemm")
@@ -70,12 +71,12 @@ struct AttentionBenchmark {
         {
           Kernels.attention(
             out.buffer, logsumexp: logsumexp.buffer, q: q.input, k: k.input, v: v.input, segments: segments,
-            shape: shape)
+            shape: shape, inBFloat16: inBFloat16)
         },
         {
           Kernels.attentionBackward(
             dq: dq.buffer, dk: dk.buffer, dv: dv.buffer, dout: q.input, out: out.input, logsumexp: logsumexp.input,
-            q: q.input, k: k.input, v: v.input, segments: segments, shape: shape)
+            q: q.input, k: k.input, v: v.input, segments: segments, shape: shape, inBFloat16: inBFloat16)
         },
         {
           Kernels.yardstickGemm(c.buffer, a.input, b.input, transposeB: true, m: side, n: side, k: side)

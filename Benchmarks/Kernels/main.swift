@@ -44,6 +44,6 @@ print("\(KernelSet.active) kernels, \(KernelSet.threadCount) threads (\(KernelSe
 if chosen.contains("products") { ProductBenchmark(clock: clock, tokens: tokens, inBFloat16: inBFloat16).run(shapes) }
 if chosen.contains("blocks") { BlockBenchmark(clock: clock, tokens: tokens).run(shapes) }
 if chosen.contains("lowrank") { LowRankBenchmark(clock: clock).run(shapes) }
-if chosen.contains("attention") { AttentionBenchmark(clock: clock).run() }
+if chosen.contains("attention") { AttentionBenchmark(clock: clock, inBFloat16: inBFloat16).run() }
 if chosen.contains("head") { HeadBenchmark(clock: clock).run() }
 if chosen.contains("streams") { StreamBenchmark(clock: clock).run() }

@@ -23,17 +23,20 @@ typedef struct {
   uint8_t order[16];
 } qp_q4_rule;
 
+/// c[m, n] (+)= A · panel, with m <= mr, n <= nr; A(i, k) = a[i * row_step + k * k_step].
+typedef void qp_tile(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc, size_t m, size_t n,
+                     int accumulate);
+
 /// Products of bfloat16 numbers by instructions that multiply two neighbours along k at once, summed in float32. A pair of them takes the
-/// place of a float; a last one without a neighbour has zero beside it.
+/// place of a float; a last one without a neighbour has zero beside it. Pairs may be written where the numbers are, or before.
 typedef struct {
   int (*supported)(void);
-  /// dst[(count + 1) / 2] pairs from x[count], rounded.
-  void (*tokens)(float *dst, const float *x, size_t count);
-  /// dst[(kc + 1) / 2][nr] pairs from panel[kc][nr], rounded; dst is at panel or before it.
-  void (*panel)(float *dst, const float *panel, size_t kc);
+  /// dst[(count + 1) / 2] pairs from a row x[count], rounded.
+  void (*row)(float *dst, const float *x, size_t count);
+  /// dst[(kc + 1) / 2, ld][width] pairs from x[kc, ld][width], rounded: neighbours are those of a column.
+  void (*columns)(float *dst, const float *x, size_t ld, size_t width, size_t kc);
   /// gemm_tile of pairs.
-  void (*tile)(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc, size_t m, size_t n,
-               int accumulate);
+  qp_tile *tile;
 } qp_pair_leaves;
 
 typedef struct qp_kernel_set {
@@ -45,9 +48,7 @@ typedef struct qp_kernel_set {
   /// About the depth of a panel: a strip of mr tokens so deep, and a fourth more, stays in the nearest cache. And strips that a panel meets
   /// before the next panel does: so many stay in the second cache beside the panels.
   size_t kc, strips;
-  /// c[m, n] (+)= A · panel, with m <= mr, n <= nr; A(i, k) = a[i * row_step + k * k_step].
-  void (*gemm_tile)(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc,
-                    size_t m, size_t n, int accumulate);
+  qp_tile *gemm_tile;
   /// The same with any m, n <= QP_THIN, and B where it lies: rows b_step apart, of which QP_THIN numbers are read, once for every
   /// `thin_rows` rows of A. For factors of low rank.
   size_t thin_rows;

@@ -13,7 +13,7 @@ enum {
 };
 
 typedef struct {
-  const qp_kernel_set *set;
+  qp_operands operands;
   float *out, *logsumexp;
   const float *q;
   const void *k, *v;
@@ -72,38 +72,39 @@ static size_t rows_of(const attention *a, const float **rows, const void *stored
   const void *at = row_of(a, stored, kv, row);
   *rows = a->stored == QP_F32 ? at : decoded;
   if (a->stored == QP_F32) return a->key_step;
-  for (size_t i = 0; i < count; i++) a->set->decode_f16(decoded + i * a->head, (const uint16_t *)at + i * a->key_step, a->head);
+  for (size_t i = 0; i < count; i++) a->operands.set->decode_f16(decoded + i * a->head, (const uint16_t *)at + i * a->key_step, a->head);
   return a->head;
 }
 
 // Softmax of one row of a tile: scores become exp(scale * s - maximum); returns by what earlier sums shrink.
 static float softmax_row(const attention *a, float *row, size_t valid, float *maximum, double *total) {
-  float most = a->set->row_max(row, valid) * a->scale, before = *maximum;
+  float most = a->operands.set->row_max(row, valid) * a->scale, before = *maximum;
   most = most > before ? most : before;
   float shrink = before == -INFINITY ? 0 : expf(before - most);
-  *total = *total * shrink + a->set->exp_sum(row, row, a->scale, most, valid);
+  *total = *total * shrink + a->operands.set->exp_sum(row, row, a->scale, most, valid);
   *maximum = most;
   return shrink;
 }
 
 // Whether so few rows, as those of the one query of a text that is being written, read keys and values where they lie: packing them
-// would be most of the work.
-static int are_few(const qp_kernel_set *set, size_t rows, size_t head) {
-  return set->narrow_rows && rows <= QP_FEW_MAX && head % QP_THIN == 0;
+// would be most of the work. How many there are must not decide whether they are rounded.
+static int are_few(const qp_operands *o, size_t rows, size_t head) {
+  return !o->is_bf16 && o->set->narrow_rows && rows <= QP_FEW_MAX && head % QP_THIN == 0;
 }
 
 // Sums, maxima and totals over keys from ..< to of the queries of one tile, as far as they see them; `from` a multiple of QP_TILE.
 static void attend(const attention *a, const qp_segment *s, size_t kv, size_t first, size_t from, size_t to, tile_memory t) {
-  const qp_kernel_set *set = a->set;
-  size_t group = a->heads / a->kv_heads, head = a->head;
+  const qp_kernel_set *set = a->operands.set;
+  const qp_operands *operands = &a->operands;
+  size_t group = a->heads / a->kv_heads, head = a->head, head_steps = qp_steps(operands, head);
   size_t queries = qp_least(s->query_count - first, a->queries), m = queries * group;
-  int few = are_few(set, m, head);
+  int few = are_few(&a->operands, m, head);
   size_t strip = few ? m : set->mr;
   size_t q_stride = a->heads * head;
   const float *q = a->q + (s->query_start + first) * q_stride + kv * group * head;
   // Row r of the task is query r / group, head r % group of the group: such rows lie head after head in q.
   for (size_t i = 0; i < m; i++) {
-    memcpy(t.q + i * head, q + i / group * q_stride + i % group * head, head * sizeof(float));
+    qp_operand_row(operands, t.q + i * head, q + i / group * q_stride + i % group * head, head);
     t.maxima[i] = -INFINITY, t.totals[i] = 0;
   }
   size_t keys = qp_least(qp_visible(s, first + queries - 1), to);
@@ -116,6 +117,8 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
       qp_pack_rows(set, t.k, rows, step, count, head);
       step = rows_of(a, &rows, a->v, kv, key, count, t.decoded);
       qp_pack_columns(set, t.v, rows, step, head, count);
+      qp_operand_panels(operands, t.k, t.k, count, head);
+      qp_operand_panels(operands, t.v, t.v, head, count);
     }
     for (size_t i = 0; i < m; i += strip) {
       size_t rows = qp_least(m - i, strip), last = qp_visible(s, first + (i + rows - 1) / group);
@@ -125,7 +128,7 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
       if (few)
         set->narrow_rows(scores, ld, t.q + i * head, row_of(a, a->k, kv, key), a->stored != QP_F32, a->key_step, depth, head, rows, 0);
       else
-        qp_tiles(set, scores, ld, t.q + i * head, head, 1, t.k, head, head, rows, depth, 0);
+        qp_tiles(operands, scores, ld, t.q + i * head, head, 1, t.k, head_steps, head_steps, rows, depth, 0);
       for (size_t r = 0; r < rows; r++) {
         size_t visible = qp_visible(s, first + (i + r) / group);
         size_t valid = visible <= start ? 0 : qp_least(visible - start, depth);
@@ -134,19 +137,20 @@ static void attend(const attention *a, const qp_segment *s, size_t kv, size_t fi
         if (valid == 0) continue;
         float shrink = softmax_row(a, row, valid, t.maxima + i + r, t.totals + i + r);
         if (start > from && shrink != 1) set->scale(t.sums + (i + r) * head, shrink, head);
+        qp_operand_row(operands, row, row, depth);
       }
       float *sums = t.sums + i * head;
       if (few)
         set->narrow_columns(sums, head, scores, ld, row_of(a, a->v, kv, key), a->stored != QP_F32, a->key_step, depth, head, rows,
                             start > from);
       else
-        qp_tiles(set, sums, head, scores, ld, 1, t.v, count, depth, rows, head, start > from);
+        qp_tiles(operands, sums, head, scores, ld, 1, t.v, qp_steps(operands, count), qp_steps(operands, depth), rows, head, start > from);
     }
   }
 }
 
 static void finish_row(const attention *a, float *sums, float maximum, double total, size_t row, size_t h) {
-  a->set->scale(sums, (float)(1 / total), a->head);
+  a->operands.set->scale(sums, (float)(1 / total), a->head);
   memcpy(a->out + (row * a->heads + h) * a->head, sums, a->head * sizeof(float));
   if (a->logsumexp) a->logsumexp[h * a->rows + row] = (float)(maximum + log(total));
 }
@@ -193,8 +197,8 @@ static void join_spans(const attention *a, size_t kv) {
     tile_memory t = with_part((tile_memory){0}, a, kv, span);
     for (size_t i = 0; i < group; i++) {
       float most = fmaxf(all.maxima[i], t.maxima[i]), shrink = expf(all.maxima[i] - most), factor = expf(t.maxima[i] - most);
-      if (shrink != 1) a->set->scale(all.sums + i * head, shrink, head);
-      a->set->axpy(all.sums + i * head, t.sums + i * head, factor, head);
+      if (shrink != 1) a->operands.set->scale(all.sums + i * head, shrink, head);
+      a->operands.set->axpy(all.sums + i * head, t.sums + i * head, factor, head);
       all.totals[i] = all.totals[i] * shrink + t.totals[i] * factor;
       all.maxima[i] = most;
     }
@@ -205,9 +209,9 @@ static void join_spans(const attention *a, size_t kv) {
 
 void qp_attention(float *out, float *logsumexp, const float *q, const void *k, const void *v, qp_storage stored, size_t head_rows,
                   const qp_segment *segments, size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head,
-                  float scale, void *scratch) {
-  attention a = {.set = qp_kernels(), .out = out, .logsumexp = logsumexp, .q = q, .k = k, .v = v, .stored = stored, .segments = segments,
-                 .segment_count = segment_count, .rows = rows, .heads = heads, .kv_heads = kv_heads, .head = head,
+                  float scale, int in_bf16, void *scratch) {
+  attention a = {.operands = qp_operands_of(qp_kernels(), in_bf16), .out = out, .logsumexp = logsumexp, .q = q, .k = k, .v = v,
+                 .stored = stored, .segments = segments, .segment_count = segment_count, .rows = rows, .heads = heads, .kv_heads = kv_heads, .head = head,
                  .key_step = head_rows ? head : kv_heads * head, .kv_head_step = head_rows ? head_rows * head : head,
                  .scale = scale, .scratch = scratch};
   int is_one_query = segment_count == 1 && segments->query_count == 1;

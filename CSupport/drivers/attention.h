@@ -2,6 +2,7 @@
 #ifndef QP_ATTENTION_H
 #define QP_ATTENTION_H
 
+#include "drivers/operands.h"
 #include "drivers/panels.h"
 
 // 96 rows are whole tiles of 6 and 12 and whole panels of 16 and 32.

@@ -9,7 +9,7 @@
 #include "threads/parallel.h"
 
 typedef struct {
-  const qp_kernel_set *set;
+  qp_operands operands;
   float *dq, *dk, *dv, *delta, *partial;
   const float *dout, *out, *logsumexp, *q, *k, *v;
   const qp_segment *segments;
@@ -33,7 +33,7 @@ static void delta_task(void *context, size_t row, size_t worker) {
   const attention *a = context;
   for (size_t h = 0; h < a->heads; h++) {
     size_t at = (row * a->heads + h) * a->head;
-    a->delta[h * a->rows + row] = (float)a->set->dot(a->dout + at, a->out + at, a->head);
+    a->delta[h * a->rows + row] = (float)a->operands.set->dot(a->dout + at, a->out + at, a->head);
   }
 }
 
@@ -41,8 +41,10 @@ typedef struct {
   float *q, *dout;                     // rows
   float *k_panels, *v_panels;          // [head] deep
   float *k_wide, *q_wide, *dout_wide;  // panels over the head
-  float *p, *ds;
+  float *p, *ds, *strip;               // strip: rows of ds in pairs, where pairs leave half of dout_wide free
 } tile_memory;
+
+_Static_assert(QP_MAX_MR * QP_TILE_PADDED <= QP_TILE_PADDED * QP_MAX_NR / 2, "a strip has room");
 
 static tile_memory tile_memory_at(float *at, size_t head) {
   size_t deep = QP_TILE_PADDED * head, wide = QP_TILE_PADDED * qp_round_up(head, QP_MAX_NR), square = QP_TILE_PADDED * QP_TILE_PADDED;
@@ -56,6 +58,7 @@ static tile_memory tile_memory_at(float *at, size_t head) {
   t.dout_wide = at, at += wide;
   t.p = at, at += square;
   t.ds = at;
+  t.strip = t.dout_wide + wide / 2;
   return t;
 }
 
@@ -68,34 +71,48 @@ static size_t seen(const qp_segment *s, size_t query, size_t start, size_t count
 // One tile of keys [start, +count) against one tile of queries [first, +queries) of one head.
 static void one_tile(const attention *a, const qp_segment *s, size_t kv, size_t h, size_t start, size_t count, size_t first,
                      size_t queries, float *dq, tile_memory t) {
-  const qp_kernel_set *set = a->set;
-  size_t head = a->head, ld = QP_TILE_PADDED, mr = set->mr;
+  const qp_operands *operands = &a->operands;
+  const qp_kernel_set *set = operands->set;
+  size_t head = a->head, head_steps = qp_steps(operands, head), ld = QP_TILE_PADDED, mr = set->mr;
   size_t q_stride = a->heads * head, kv_stride = a->kv_heads * head, row = s->query_start + first;
   const float *q = a->q + row * q_stride + h * head, *dout = a->dout + row * q_stride + h * head;
   qp_copy_rows(t.q, q, q_stride, queries, head);
   qp_copy_rows(t.dout, dout, q_stride, queries, head);
   qp_pack_columns(set, t.q_wide, t.q, head, head, queries);
   qp_pack_columns(set, t.dout_wide, t.dout, head, head, queries);
+  qp_operand_panels(operands, t.q_wide, t.q_wide, head, queries);
+  qp_operand_panels(operands, t.dout_wide, t.dout_wide, head, queries);
+  for (size_t i = 0; i < queries; i++) {
+    qp_operand_row(operands, t.q + i * head, t.q + i * head, head);
+    qp_operand_row(operands, t.dout + i * head, t.dout + i * head, head);
+  }
   for (size_t i = 0; i < queries; i += mr) {
     size_t rows = qp_least(queries - i, mr), keys = seen(s, first + i + rows - 1, start, count);
-    qp_tiles(set, t.p + i * ld, ld, t.q + i * head, head, 1, t.k_panels, head, head, rows, keys, 0);
-    qp_tiles(set, t.ds + i * ld, ld, t.dout + i * head, head, 1, t.v_panels, head, head, rows, keys, 0);
+    float *strip = operands->pairs ? t.strip : t.ds + i * ld;
+    qp_tiles(operands, t.p + i * ld, ld, t.q + i * head, head, 1, t.k_panels, head_steps, head_steps, rows, keys, 0);
+    qp_tiles(operands, t.ds + i * ld, ld, t.dout + i * head, head, 1, t.v_panels, head_steps, head_steps, rows, keys, 0);
     for (size_t j = i; j < i + rows; j++) {
       size_t valid = seen(s, first + j, start, count), statistic = h * a->rows + row + j;
       float *p = t.p + j * ld, *ds = t.ds + j * ld;
       set->softmax_backward(p, ds, a->scale, a->logsumexp[statistic], a->delta[statistic], valid);
       for (size_t c = valid; c < count; c++) p[c] = ds[c] = 0;
+      qp_operand_row(operands, strip + (j - i) * ld, ds, keys);
     }
-    qp_tiles(set, dq + (row + i) * q_stride + h * head, q_stride, t.ds + i * ld, ld, 1, t.k_wide, count, keys, rows, head, 1);
+    qp_tiles(operands, dq + (row + i) * q_stride + h * head, q_stride, strip, ld, 1, t.k_wide, qp_steps(operands, count),
+             qp_steps(operands, keys), rows, head, 1);
   }
+  qp_operand_columns(operands, t.p, ld, count, queries);
+  qp_operand_columns(operands, t.ds, ld, count, queries);
   for (size_t i = 0; i < count; i += mr) {
     size_t keys = qp_least(count - i, mr), at = (s->key_start + start + i) * kv_stride + kv * head;
     size_t before = s->key_count - s->query_count + first;
     size_t from = start + i > before ? start + i - before : 0;  // the first query that sees key i
     if (from >= queries) break;
-    size_t left = queries - from;
-    qp_tiles(set, a->dv + at, kv_stride, t.p + from * ld + i, 1, ld, t.dout_wide + from * set->nr, queries, left, keys, head, 1);
-    qp_tiles(set, a->dk + at, kv_stride, t.ds + from * ld + i, 1, ld, t.q_wide + from * set->nr, queries, left, keys, head, 1);
+    size_t first_step = from / qp_step_width(operands), steps = qp_steps(operands, queries), skipped = first_step * set->nr;
+    qp_tiles(operands, a->dv + at, kv_stride, t.p + first_step * ld + i, 1, ld, t.dout_wide + skipped, steps, steps - first_step, keys, head,
+             1);
+    qp_tiles(operands, a->dk + at, kv_stride, t.ds + first_step * ld + i, 1, ld, t.q_wide + skipped, steps, steps - first_step, keys, head,
+             1);
   }
 }
 
@@ -118,9 +135,12 @@ static void backward_task(void *context, size_t index, size_t worker) {
       memset(a->dk + (s->key_start + start + i) * kv_stride + kv * head, 0, head * sizeof(float));
       memset(a->dv + (s->key_start + start + i) * kv_stride + kv * head, 0, head * sizeof(float));
     }
-    qp_pack_rows(a->set, t.k_panels, k, kv_stride, count, head);
-    qp_pack_rows(a->set, t.v_panels, v, kv_stride, count, head);
-    qp_pack_columns(a->set, t.k_wide, k, kv_stride, head, count);
+    qp_pack_rows(a->operands.set, t.k_panels, k, kv_stride, count, head);
+    qp_pack_rows(a->operands.set, t.v_panels, v, kv_stride, count, head);
+    qp_pack_columns(a->operands.set, t.k_wide, k, kv_stride, head, count);
+    qp_operand_panels(&a->operands, t.k_panels, t.k_panels, count, head);
+    qp_operand_panels(&a->operands, t.v_panels, t.v_panels, count, head);
+    qp_operand_panels(&a->operands, t.k_wide, t.k_wide, head, count);
     for (size_t h = kv * group; h < (kv + 1) * group; h++)
       for (size_t first = 0; first < s->query_count; first += QP_TILE) {
         size_t queries = qp_least(s->query_count - first, QP_TILE);
@@ -138,14 +158,14 @@ static void sum_task(void *context, size_t index, size_t worker) {
   if (first >= s->query_count) return;
   size_t at = (s->query_start + first) * width, count = qp_least(s->query_count - first, piece) * width;
   for (size_t part = 1; part < a->parts && part * QP_TILE < s->key_count; part++)
-    a->set->add(a->dq + at, a->dq + at, a->partial + (part - 1) * a->rows * width + at, count);
+    a->operands.set->add(a->dq + at, a->dq + at, a->partial + (part - 1) * a->rows * width + at, count);
 }
 
 void qp_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *out, const float *logsumexp,
                            const float *q, const float *k, const float *v, const qp_segment *segments, size_t segment_count,
-                           size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, void *scratch) {
-  attention a = {.set = qp_kernels(), .dq = dq, .dk = dk, .dv = dv, .dout = dout, .out = out, .logsumexp = logsumexp, .q = q,
-                 .k = k, .v = v, .segments = segments, .segment_count = segment_count, .rows = rows, .heads = heads,
+                           size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, int in_bf16, void *scratch) {
+  attention a = {.operands = qp_operands_of(qp_kernels(), in_bf16), .dq = dq, .dk = dk, .dv = dv, .dout = dout, .out = out,
+                 .logsumexp = logsumexp, .q = q, .k = k, .v = v, .segments = segments, .segment_count = segment_count, .rows = rows, .heads = heads,
                  .kv_heads = kv_heads, .head = head, .parts = parts_of(kv_heads * segment_count), .scale = scale};
   a.delta = scratch;
   a.pieces = qp_parts(rows, qp_rows_of_piece(heads * head));

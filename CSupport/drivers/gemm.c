@@ -1,5 +1,6 @@
 /// Dense products: factors of low rank, whose products have one thin side, and matrices that are trained whole. A task owns a tile of C,
 /// and its sums run along k in order: no cut of C changes a bit.
+#include "drivers/operands.h"
 #include "drivers/panels.h"
 #include "threads/parallel.h"
 
@@ -28,6 +29,7 @@ static void tile_task(void *context, size_t index, size_t worker) {
   size_t i = index / g->tiles_n * TILE_M, first = index % g->tiles_n * TILE_N, k = 0;
   size_t m = qp_least(g->m - i, TILE_M), end = qp_least(g->n, first + TILE_N);
   _Alignas(64) float rows[TILE_M * DEPTH], panels[DEPTH * QP_MAX_NR];
+  qp_operands floats = qp_operands_of(g->set, 0);
   do {
     size_t depth = qp_least(g->k - k, DEPTH), row_step = g->transpose_a ? 1 : depth, k_step = g->transpose_a ? m : 1;
     if (g->transpose_a)
@@ -39,7 +41,7 @@ static void tile_task(void *context, size_t index, size_t worker) {
     for (size_t j = first; j < end; j += width) {
       size_t n = qp_least(end - j, width);
       pack_panels(g, panels, j, n, k, depth);
-      qp_tiles(g->set, g->c + i * g->n + j, g->n, rows, row_step, k_step, panels, depth, depth, m, n, g->accumulate || k > 0);
+      qp_tiles(&floats, g->c + i * g->n + j, g->n, rows, row_step, k_step, panels, depth, depth, m, n, g->accumulate || k > 0);
     }
     k += depth;
   } while (k < g->k);

@@ -8,6 +8,7 @@
 /// A term of low rank is one more k-block, of other operands. Every element of y is one sum over k-blocks in order: no number of threads
 /// and no grouping changes it.
 #include "drivers/few.h"
+#include "drivers/operands.h"
 #include "drivers/panels.h"
 #include "threads/parallel.h"
 
@@ -17,10 +18,8 @@ enum {
   QP_K_UNIT = 64,      // inputs of a k-block are a multiple of it, but for the last one's
 };
 
-static int has_pairs(const qp_kernel_set *set) { return set->pairs && set->pairs->supported(); }
-
 typedef struct {
-  const qp_kernel_set *set;
+  qp_operands operands;
   float *y;
   const float *x;
   const qp_matrix *w;
@@ -28,19 +27,14 @@ typedef struct {
   size_t kc;                        // inputs of a k-block
   size_t first, end;                // inputs of this round, whole k-blocks
   int accumulate, transposed, in_place;
-  int is_bf16;                  // operands are rounded,
-  const qp_pair_leaves *pairs;  // and multiplied two at a time, unless NULL
   const qp_low_rank *term;
   const float *hidden;  // of the tokens of this pass
   float *tokens, *panels;
 } product;
 
-// Floats, or pairs, of `kc` inputs.
-static size_t steps_of(const product *p, size_t kc) { return p->pairs ? qp_parts(kc, 2) : kc; }
-
 // x as [k-block][token][steps]: the rows that a tile reads lie side by side, where as rows of x they may share a few lines of cache.
 static float *copied_at(const product *p, size_t k, size_t kc, size_t token) {
-  return p->tokens + steps_of(p, k - p->first) * p->n + token * steps_of(p, kc);
+  return p->tokens + qp_steps(&p->operands, k - p->first) * p->n + token * qp_steps(&p->operands, kc);
 }
 
 // Whether the rows of x that a tile reads are short, and fall into different sets of the nearest cache, as copied ones do, but for three
@@ -62,21 +56,14 @@ static void copy_tokens(void *context, size_t task, size_t worker) {
   size_t end = qp_least(p->n, (task + 1) * QP_COPIED);
   for (size_t k = p->first; k < p->end; k += p->kc) {
     size_t kc = qp_least(p->end - k, p->kc);
-    for (size_t i = task * QP_COPIED; i < end; i++) {
-      float *to = copied_at(p, k, kc, i);
-      const float *from = p->x + i * p->depth + k;
-      if (p->pairs)
-        p->pairs->tokens(to, from, kc);
-      else
-        memcpy(to, from, kc * sizeof(float));
-      if (p->is_bf16 && !p->pairs) p->set->round_bf16(to, kc);
-    }
+    for (size_t i = task * QP_COPIED; i < end; i++)
+      qp_operand_row(&p->operands, copied_at(p, k, kc, i), p->x + i * p->depth + k, kc);
   }
 }
 
 // Panels of the outputs from `output` on, at most so many: how many outputs were taken.
 static size_t pack_panels(const product *p, float *panels, size_t output, size_t outputs, size_t k, size_t kc) {
-  const qp_kernel_set *set = p->set;
+  const qp_kernel_set *set = p->operands.set;
   int leaves = qp_leaves_read(p->w);
   if (p->transposed && leaves) return set->pack_weight_columns(panels, p->w, k, kc, output, outputs);
   if (p->transposed) return qp_pack_weight_columns_any(set, panels, p->w, k, kc, output, outputs);
@@ -90,24 +77,16 @@ static size_t pack_panels(const product *p, float *panels, size_t output, size_t
 
 // Panels of all `outputs` outputs from `first` on, of kc inputs from k on.
 static void pack_group(const product *p, float *panels, size_t first, size_t outputs, size_t k, size_t kc) {
-  size_t nr = p->set->nr, steps = steps_of(p, kc);
   for (size_t o = 0, taken; o < outputs; o += taken) {
     taken = pack_panels(p, panels + o * kc, first + o, outputs - o, k, kc);
-    for (size_t i = o; p->is_bf16 && i < o + taken; i += nr)
-      if (p->pairs)
-        p->pairs->panel(panels + i * steps, panels + i * kc, kc);
-      else
-        p->set->round_bf16(panels + i * kc, nr * kc);
+    qp_operand_panels(&p->operands, panels + o * qp_steps(&p->operands, kc), panels + o * kc, taken, kc);
   }
 }
 
-typedef void tile_leaf(float *c, size_t ldc, const float *a, size_t row_step, size_t k_step, const float *b, size_t kc, size_t m, size_t n,
-                       int accumulate);
-
 // All tokens, `step` numbers apart, over panels of `outputs` outputs from y on, kc steps deep.
-static void multiply_panels(const product *p, tile_leaf *tile, float *y, const float *tokens, size_t step, const float *panels, size_t kc,
+static void multiply_panels(const product *p, qp_tile *tile, float *y, const float *tokens, size_t step, const float *panels, size_t kc,
                             size_t outputs, int accumulate) {
-  const qp_kernel_set *set = p->set;
+  const qp_kernel_set *set = p->operands.set;
   size_t mr = set->mr, nr = set->nr, strips = (p->n + mr - 1) / mr;
   // Every panel meets a block of strips before the next one does.
   for (size_t block = 0; block < strips; block += set->strips)
@@ -121,14 +100,14 @@ static void multiply_panels(const product *p, tile_leaf *tile, float *y, const f
 
 static void multiply_group(void *context, size_t index, size_t worker) {
   const product *p = context;
-  const qp_kernel_set *set = p->set;
+  const qp_kernel_set *set = p->operands.set;
   size_t first = index * p->group, outputs = qp_least(p->outputs - first, p->group);
   float *panels = p->panels + worker * QP_DECODED, *y = p->y + first;
   for (size_t k = p->first; k < p->end; k += p->kc) {
-    size_t kc = qp_least(p->end - k, p->kc), steps = steps_of(p, kc);
+    size_t kc = qp_least(p->end - k, p->kc), steps = qp_steps(&p->operands, kc);
     pack_group(p, panels, first, outputs, k, kc);
     const float *tokens = p->in_place ? p->x + k : copied_at(p, k, kc, 0);
-    multiply_panels(p, p->pairs ? p->pairs->tile : set->gemm_tile, y, tokens, p->in_place ? p->depth : steps, panels, steps, outputs,
+    multiply_panels(p, qp_tile_of(&p->operands), y, tokens, p->in_place ? p->depth : steps, panels, steps, outputs,
                     p->accumulate || k > 0);
   }
   size_t rank = p->term && p->end == p->depth ? p->term->rank : 0;
@@ -164,22 +143,22 @@ static size_t group_of(const qp_kernel_set *set, size_t outputs, size_t kc) {
 static void arrange_token(void *context, size_t token, size_t worker) {
   (void)worker;
   const product *p = context;
-  p->set->few_arrange(p->tokens + token * p->depth, p->x + token * p->depth, p->w);
+  p->operands.set->few_arrange(p->tokens + token * p->depth, p->x + token * p->depth, p->w);
 }
 
 static void few_rows_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const product *p = context;
   size_t first = i * p->group, rows = qp_least(p->outputs - first, p->group);
-  p->set->few_rows(p->y, p->outputs, p->tokens, p->w, first, rows, p->n, p->accumulate);
-  if (p->term) qp_few_add_term(p->set, p->y, p->outputs, p->term, first, rows, p->n);
+  p->operands.set->few_rows(p->y, p->outputs, p->tokens, p->w, first, rows, p->n, p->accumulate);
+  if (p->term) qp_few_add_term(p->operands.set, p->y, p->outputs, p->term, first, rows, p->n);
 }
 
 static void few_columns_task(void *context, size_t i, size_t worker) {
   (void)worker;
   const product *p = context;
   size_t first = i * p->group;
-  p->set->few_columns(p->y, p->x, p->w, first, qp_least(p->outputs - first, p->group), p->n, p->accumulate);
+  p->operands.set->few_columns(p->y, p->x, p->w, first, qp_least(p->outputs - first, p->group), p->n, p->accumulate);
 }
 
 // Rows that the leaves cannot read are decoded into the task's scratch and multiplied there.
@@ -190,18 +169,18 @@ static void few_decoded_task(void *context, size_t i, size_t worker) {
   for (size_t row = first; row < first + rows; row += most) {
     size_t count = qp_least(first + rows - row, most);
     qp_matrix w = {.storage = QP_F32, .rows = count, .columns = p->depth, .values = decoded};
-    qp_decode_run(p->set, decoded, p->w, row * p->depth, count * p->depth);
-    p->set->few_rows(p->y + row, p->outputs, p->tokens, &w, 0, count, p->n, p->accumulate);
+    qp_decode_run(p->operands.set, decoded, p->w, row * p->depth, count * p->depth);
+    p->operands.set->few_rows(p->y + row, p->outputs, p->tokens, &w, 0, count, p->n, p->accumulate);
   }
-  if (p->term) qp_few_add_term(p->set, p->y, p->outputs, p->term, first, rows, p->n);
+  if (p->term) qp_few_add_term(p->operands.set, p->y, p->outputs, p->term, first, rows, p->n);
 }
 
 static int few_decoded(product *p) {
   qp_matrix w = {.storage = QP_F32, .rows = p->outputs, .columns = p->depth};
-  if (p->transposed || p->depth > QP_DECODED || !p->set->few_takes(&w, p->n, 0)) return 0;
+  if (p->transposed || p->depth > QP_DECODED || !p->operands.set->few_takes(&w, p->n, 0)) return 0;
   p->group = 16;
   for (size_t token = 0; token < p->n; token++)
-    p->set->few_arrange(p->tokens + token * p->depth, p->x + token * p->depth, &w);
+    p->operands.set->few_arrange(p->tokens + token * p->depth, p->x + token * p->depth, &w);
   qp_parallel_for((p->outputs + p->group - 1) / p->group, few_decoded_task, p);
   return 1;
 }
@@ -219,7 +198,7 @@ static size_t few_columns_of_task(size_t outputs, size_t threads) {
 }
 
 static int few_tokens(product *p) {
-  const qp_kernel_set *set = p->set;
+  const qp_kernel_set *set = p->operands.set;
   if (p->n <= QP_FEW_MAX && set->few_takes && !qp_leaves_read(p->w)) return few_decoded(p);
   if (p->n > QP_FEW_MAX || !set->few_takes || !set->few_takes(p->w, p->n, p->transposed)) return 0;
   size_t threads = qp_thread_count();
@@ -246,19 +225,18 @@ static void multiply(product p, size_t n, void *scratch) {
   p.panels = p.tokens + token_floats(n, p.depth);
   if (p.term) p.hidden = p.term->hidden;
   // How many tokens there are must not decide whether they are rounded.
-  if (n <= QP_FEW_MAX && !p.is_bf16) {
+  if (n <= QP_FEW_MAX && !p.operands.is_bf16) {
     product few = p;
     few.n = n;
-    if (p.transposed || !p.set->narrow_rows) few.term = NULL;
+    if (p.transposed || !p.operands.set->narrow_rows) few.term = NULL;
     if (few_tokens(&few)) {
       if (p.term && !few.term) qp_gemm(p.y, p.hidden, 0, p.term->factor, !p.transposed, n, p.outputs, p.term->rank, 1);
       return;
     }
   }
-  if (p.is_bf16 && has_pairs(p.set)) p.pairs = p.set->pairs;
-  p.kc = block_depth(p.pairs ? 2 * p.set->kc : p.set->kc, p.depth);
-  p.group = group_of(p.set, p.outputs, p.kc);
-  p.in_place = !p.is_bf16 && rows_lie_apart(p.set, p.depth, p.kc);
+  p.kc = block_depth(qp_step_width(&p.operands) * p.operands.set->kc, p.depth);
+  p.group = group_of(p.operands.set, p.outputs, p.kc);
+  p.in_place = !p.operands.is_bf16 && rows_lie_apart(p.operands.set, p.depth, p.kc);
   for (size_t done = 0; done < n; done += p.n, p.x += p.n * p.depth, p.y += p.n * p.outputs) {
     p.n = qp_least(n - done, QP_ROOM / p.kc);
     size_t round = p.in_place ? p.depth : QP_ROOM / p.n / p.kc * p.kc;
@@ -277,17 +255,17 @@ static size_t scratch_bytes(size_t n, size_t depth) {
 
 // What is stored in float32 is not rounded.
 static product in_bf16(product p) {
-  p.is_bf16 = p.w->storage != QP_F32;
+  p.operands = qp_operands_of(p.operands.set, p.w->storage != QP_F32);
   return p;
 }
 
 static product forward(float *y, const float *x, const qp_matrix *w, int accumulate, const qp_low_rank *term) {
-  return (product){.set = qp_kernels(), .y = y, .x = x, .w = w, .outputs = w->rows, .depth = w->columns, .accumulate = accumulate,
+  return (product){.operands = qp_operands_of(qp_kernels(), 0), .y = y, .x = x, .w = w, .outputs = w->rows, .depth = w->columns, .accumulate = accumulate,
                    .term = term};
 }
 
 static product backward(float *dx, const float *dy, const qp_matrix *w, int accumulate, const qp_low_rank *term) {
-  return (product){.set = qp_kernels(), .y = dx, .x = dy, .w = w, .outputs = w->columns, .depth = w->rows, .accumulate = accumulate,
+  return (product){.operands = qp_operands_of(qp_kernels(), 0), .y = dx, .x = dy, .w = w, .outputs = w->columns, .depth = w->rows, .accumulate = accumulate,
                    .term = term, .transposed = 1};
 }
 
@@ -313,4 +291,4 @@ void qp_matmul_transposed_bf16(float *dx, const float *dy, const qp_matrix *w, s
 
 size_t qp_matmul_transposed_scratch_bytes(const qp_matrix *w, size_t n) { return scratch_bytes(n, w->rows); }
 
-int qp_has_bf16(void) { return has_pairs(qp_kernels()); }
+int qp_has_bf16(void) { return qp_has_pairs(qp_kernels()); }

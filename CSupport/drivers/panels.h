@@ -1,4 +1,4 @@
-/// Panels of float operands, and products over them: what attention, dense products and terms of low rank share.
+/// Panels of float operands: what attention, dense products and terms of low rank share.
 #ifndef QP_PANELS_H
 #define QP_PANELS_H
 
@@ -22,15 +22,6 @@ static inline void qp_pack_columns(const qp_kernel_set *set, float *dst, const f
 /// Rows side by side: as they lie they may share a few lines of cache.
 static inline void qp_copy_rows(float *dst, const float *src, size_t ld, size_t count, size_t width) {
   for (size_t i = 0; i < count; i++) memcpy(dst + i * width, src + i * ld, width * sizeof(float));
-}
-
-/// c[m, n] (+)= A · panels, with A(i, k) = a[i * row_step + k * k_step]. Panels are `depth` deep, of which kc rows from `panels` on count.
-static inline void qp_tiles(const qp_kernel_set *set, float *c, size_t ldc, const float *a, size_t row_step, size_t k_step,
-                            const float *panels, size_t depth, size_t kc, size_t m, size_t n, int accumulate) {
-  for (size_t i = 0; i < m; i += set->mr)
-    for (size_t j = 0; j < n; j += set->nr)
-      set->gemm_tile(c + i * ldc + j, ldc, a + i * row_step, row_step, k_step, panels + j * depth, kc,
-                     qp_least(m - i, set->mr), qp_least(n - j, set->nr), accumulate);
 }
 
 #endif

@@ -200,10 +200,11 @@ typedef struct {
 /// Causal grouped-query attention with running softmax; nothing of size query x key is stored beyond a tile.
 /// out, q: [rows, heads, head]; k, v: [key rows, kv_heads, head], or, where head_rows is not 0, [kv_heads, head_rows, head], as a cache
 /// keeps them to be read one after the other; numbers of k and v are stored as `stored` says, QP_F32 or QP_F16; heads % kv_heads == 0.
-/// logsumexp: [heads, rows] kept for backward (may be NULL). scale multiplies q·k.
+/// logsumexp: [heads, rows] kept for backward (may be NULL). scale multiplies q·k. in_bf16: operands of products, the probabilities too, are
+/// rounded to bfloat16 and sums are float32, as in qp_matmul_bf16; softmax is float32.
 void qp_attention(float *out, float *logsumexp, const float *q, const void *k, const void *v, qp_storage stored, size_t head_rows,
                   const qp_segment *segments, size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head,
-                  float scale, void *scratch);
+                  float scale, int in_bf16, void *scratch);
 size_t qp_attention_scratch_bytes(qp_storage stored, size_t heads, size_t kv_heads, size_t head);
 /// Rows x [n, kv_heads, head] as rows `first` ... of a cache [kv_heads, head_rows, head] of QP_F32 or QP_F16. To float16 the nearest is taken,
 /// even of two; beyond its range the largest, 65504 (NaN stays NaN).
@@ -211,7 +212,7 @@ void qp_cache_rows(void *cache, qp_storage stored, size_t head_rows, size_t firs
 /// dq, dk, dv are overwritten for all rows of the segments. `rows` is the row count of q (stride of logsumexp).
 void qp_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *out, const float *logsumexp,
                            const float *q, const float *k, const float *v, const qp_segment *segments, size_t segment_count,
-                           size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, void *scratch);
+                           size_t rows, size_t heads, size_t kv_heads, size_t head, float scale, int in_bf16, void *scratch);
 size_t qp_attention_backward_scratch_bytes(size_t rows, size_t heads, size_t kv_heads, size_t head);
 
 /// y = silu(gate) * up, and its backward (dgate, dup overwritten; either may be the same memory as gate or up of that index).

@@ -17,7 +17,7 @@ static void pair_tile(float *c, size_t ldc, const float *a, size_t row_step, siz
   any_tile(c, ldc, a, row_step, k_step, b, kc, m, n, accumulate);
 }
 
-static void pair_tokens(float *dst, const float *x, size_t count) {
+static void pair_row(float *dst, const float *x, size_t count) {
   size_t i = 0;
   for (; i + 32 <= count; i += 32)
     _mm512_storeu_ps(dst + i / 2, (__m512)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + i + 16), _mm512_loadu_ps(x + i)));
@@ -28,19 +28,19 @@ static void pair_tokens(float *dst, const float *x, size_t count) {
   _mm512_mask_storeu_ps(dst + i / 2, qp_mask_of((rest + 1) / 2), (__m512)_mm512_cvtne2ps_pbh(high, low));
 }
 
-static void pair_panel(float *dst, const float *panel, size_t kc) {
+static void pair_columns(float *dst, const float *x, size_t ld, size_t width, size_t kc) {
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19,
                                          3, 18, 2, 17, 1, 16, 0);
-  for (size_t k = 0; k < kc; k += 2, dst += NR)
-    for (size_t c = 0; c < NR; c += 16) {
-      const float *at = panel + k * NR + c;
-      __m512 second = k + 1 < kc ? _mm512_loadu_ps(at + NR) : _mm512_setzero_ps();
-      __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(second, _mm512_loadu_ps(at));
-      _mm512_storeu_si512(dst + c, _mm512_permutexvar_epi16(order, halves));
+  for (size_t k = 0; k < kc; k += 2, x += 2 * ld, dst += ld)
+    for (size_t c = 0; c < width; c += 16) {
+      __mmask16 mask = qp_mask_of(width - c);
+      __m512 second = k + 1 < kc ? _mm512_maskz_loadu_ps(mask, x + ld + c) : _mm512_setzero_ps();
+      __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(second, _mm512_maskz_loadu_ps(mask, x + c));
+      _mm512_mask_storeu_epi32(dst + c, mask, _mm512_permutexvar_epi16(order, halves));
     }
 }
 #pragma clang attribute pop
 
 const qp_pair_leaves qp_pairs_avx512 = {
-    .supported = qp_has_avx512_bf16, .tile = pair_tile, .tokens = pair_tokens, .panel = pair_panel};
+    .supported = qp_has_avx512_bf16, .row = pair_row, .columns = pair_columns, .tile = pair_tile};
 #endif

@@ -39,9 +39,10 @@ package struct AttentionShape: Hashable, Sendable {
 
 extension Kernels {
   /// Causal attention: `out`, `q` `[rows, heads, head]`; `k`, `v` `[key rows, keyValueHeads, head]`; `logsumexp` `[heads, rows]`.
+  /// `inBFloat16`: operands of its products are rounded to bfloat16.
   package static func attention(
     _ out: Output, logsumexp: Output?, q: Input, k: Input, v: Input, segments: [AttentionSegment],
-    shape: AttentionShape, scratch: Scratch = nil
+    shape: AttentionShape, inBFloat16: Bool = false, scratch: Scratch = nil
   ) {
     let rows = checkAttention(q: q, keyCount: k.count, valueCount: v.count, segments: segments, shape: shape)
     check("attention out", out.count, q.count)
@@ -50,12 +51,13 @@ extension Kernels {
       cSegments(segments).withUnsafeBufferPointer {
         qp_attention(
           out.baseAddress, logsumexp?.baseAddress, q.baseAddress, k.baseAddress, v.baseAddress, QP_F32, 0,
-          $0.baseAddress, $0.count, rows, shape.heads, shape.keyValueHeads, shape.head, shape.scale, scratch)
+          $0.baseAddress, $0.count, rows, shape.heads, shape.keyValueHeads, shape.head, shape.scale,
+          inBFloat16 ? 1 : 0, scratch)
       }
     }
   }
 
-  /// The same with the keys and values of a cache, `[keyValueHeads, capacity, head]` numbers of float32 or float16.
+  /// The same in float32 with the keys and values of a cache, `[keyValueHeads, capacity, head]` numbers of float32 or float16.
   package static func attention(
     _ out: Output, q: Input, cachedKeys k: UnsafeRawBufferPointer, values v: UnsafeRawBufferPointer,
     storage: MatrixStorage, segments: [AttentionSegment], shape: AttentionShape, scratch: Scratch = nil
@@ -69,7 +71,7 @@ extension Kernels {
         qp_attention(
           out.baseAddress, nil, q.baseAddress, k.baseAddress, v.baseAddress, storage.code,
           keyCount / (shape.keyValueHeads * shape.head), $0.baseAddress, $0.count, rows, shape.heads,
-          shape.keyValueHeads, shape.head, shape.scale, scratch)
+          shape.keyValueHeads, shape.head, shape.scale, 0, scratch)
       }
     }
   }
@@ -89,7 +91,7 @@ extension Kernels {
   /// Backward of `attention`: `dq`, `dk`, `dv` of all rows of the segments are overwritten.
   package static func attentionBackward(
     dq: Output, dk: Output, dv: Output, dout: Input, out: Input, logsumexp: Input, q: Input, k: Input, v: Input,
-    segments: [AttentionSegment], shape: AttentionShape, scratch: Scratch = nil
+    segments: [AttentionSegment], shape: AttentionShape, inBFloat16: Bool = false, scratch: Scratch = nil
   ) {
     let rows = checkAttention(q: q, keyCount: k.count, valueCount: v.count, segments: segments, shape: shape)
     check("attentionBackward dq", dq.count, q.count)
@@ -103,7 +105,7 @@ extension Kernels {
         qp_attention_backward(
           dq.baseAddress, dk.baseAddress, dv.baseAddress, dout.baseAddress, out.baseAddress, logsumexp.baseAddress,
           q.baseAddress, k.baseAddress, v.baseAddress, $0.baseAddress, $0.count, rows, shape.heads, shape.keyValueHeads,
-          shape.head, shape.scale, scratch)
+          shape.head, shape.scale, inBFloat16 ? 1 : 0, scratch)
       }
     }
   }

@@ -6,15 +6,16 @@ public enum KernelCall: Hashable, Sendable {
     storage: String, rows: Int, columns: Int, isTransposed: Bool, tokens: Int, isBFloat16: Bool = false)
   /// `[m, k] · [k, n]` of float32, each as it lies or transposed.
   case dense(m: Int, n: Int, k: Int, transposesA: Bool, transposesB: Bool)
-  /// Causal attention of a document, or its backward.
-  case attention(heads: Int, keyValueHeads: Int, head: Int, tokens: Int, isBackward: Bool)
+  /// Causal attention of a document, or its backward; `isBFloat16` as above.
+  case attention(
+    heads: Int, keyValueHeads: Int, head: Int, tokens: Int, isBackward: Bool, isBFloat16: Bool = false)
 
   /// Multiplications and additions. Of attention, those of the pairs of rows that see each other.
   public var operations: Double {
     switch self {
     case .product(_, let rows, let columns, _, let tokens, _): 2 * Double(rows) * Double(columns) * Double(tokens)
     case .dense(let m, let n, let k, _, _): 2 * Double(m) * Double(n) * Double(k)
-    case .attention(let heads, _, let head, let tokens, let isBackward):
+    case .attention(let heads, _, let head, let tokens, let isBackward, _):
       (isBackward ? 5 : 2) * Double(heads) * Double(head) * Double(tokens) * Double(tokens + 1)
     }
   }

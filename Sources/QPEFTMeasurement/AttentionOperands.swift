@@ -3,12 +3,14 @@ internal import QPEFTKernels
 /// What attention of one document reads and writes.
 final class AttentionOperands {
   private let shape: AttentionShape
+  private let inBFloat16: Bool
   private let segments: [AttentionSegment]
   private let q, k, v, out, dq, dk, dv, logsumexp: Numbers
   private let scratch: Scratch
 
-  init(_ shape: AttentionShape, tokens: Int) {
+  init(_ shape: AttentionShape, tokens: Int, inBFloat16: Bool = false) {
     self.shape = shape
+    self.inBFloat16 = inBFloat16
     segments = [AttentionSegment(rows: 0..<tokens)]
     q = Numbers(tokens * shape.heads * shape.head)
     k = Numbers(tokens * shape.keyValueHeads * shape.head)
@@ -21,12 +23,13 @@ final class AttentionOperands {
   func forward() {
     Kernels.attention(
       out.buffer, logsumexp: logsumexp.buffer, q: q.input, k: k.input, v: v.input, segments: segments, shape: shape,
-      scratch: scratch.bytes)
+      inBFloat16: inBFloat16, scratch: scratch.bytes)
   }
 
   func backward() {
     Kernels.attentionBackward(
       dq: dq.buffer, dk: dk.buffer, dv: dv.buffer, dout: q.input, out: out.input, logsumexp: logsumexp.input,
-      q: q.input, k: k.input, v: v.input, segments: segments, shape: shape, scratch: scratch.bytes)
+      q: q.input, k: k.input, v: v.input, segments: segments, shape: shape, inBFloat16: inBFloat16,
+      scratch: scratch.bytes)
   }
 }

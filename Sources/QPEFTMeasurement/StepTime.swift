@@ -53,9 +53,10 @@ public enum StepTime {
       case .product(let storage, let rows, let columns, let isTransposed, _, let isBFloat16):
         self.call = .product(
           storage: storage, rows: rows, columns: columns, isTransposed: isTransposed, tokens: 0, isBFloat16: isBFloat16)
-      case .attention(let heads, let keyValueHeads, let head, _, let isBackward):
+      case .attention(let heads, let keyValueHeads, let head, _, let isBackward, let isBFloat16):
         self.call = .attention(
-          heads: heads, keyValueHeads: keyValueHeads, head: head, tokens: 0, isBackward: isBackward)
+          heads: heads, keyValueHeads: keyValueHeads, head: head, tokens: 0, isBackward: isBackward,
+          isBFloat16: isBFloat16)
       case .dense: self.call = call
       }
     }
@@ -112,13 +113,14 @@ public enum StepTime {
             c.buffer, a.input, transposeA: transposesA, b.input, transposeB: transposesB, m: m, n: n, k: k)
         }
       )
-    case .attention(let heads, let keyValueHeads, let head, let tokens, let isBackward):
+    case .attention(let heads, let keyValueHeads, let head, let tokens, let isBackward, let isBFloat16):
       let tokens = min(tokens, 512)
       let shape = AttentionShape(
         heads: heads, keyValueHeads: keyValueHeads, head: head, scale: 1 / Float(head).squareRoot())
       let part = KernelCall.attention(
-        heads: heads, keyValueHeads: keyValueHeads, head: head, tokens: tokens, isBackward: isBackward)
-      let operands = AttentionOperands(shape, tokens: tokens)
+        heads: heads, keyValueHeads: keyValueHeads, head: head, tokens: tokens, isBackward: isBackward,
+        isBFloat16: isBFloat16)
+      let operands = AttentionOperands(shape, tokens: tokens, inBFloat16: isBFloat16)
       return (part, isBackward ? operands.backward : operands.forward)
     }
   }

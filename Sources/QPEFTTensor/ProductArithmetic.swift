@@ -1,4 +1,4 @@
-/// How a product with a frozen matrix is computed. The choice holds for a task, as long as `$current.withValue` runs.
+/// How a product with a frozen matrix, and attention, are computed. The choice holds for a task, as long as `$current.withValue` runs.
 public enum ProductArithmetic: String, Hashable, Sendable, Codable {
   /// In float32.
   case float32
@@ -10,7 +10,8 @@ public enum ProductArithmetic: String, Hashable, Sendable, Codable {
   case fixedPoint
   /// Both operands rounded to bfloat16, products exact, sums in float32: twice as fast with many rows where the processor multiplies such
   /// numbers (`KernelSet.multipliesBFloat16`), else a little slower than float32. What bitsandbytes does with `bnb_4bit_compute_dtype`
-  /// bfloat16. With matrices that are stored in float32 everything stays float32.
+  /// bfloat16. Products with matrices that are stored in float32 stay float32. Attention's products are rounded too, its probabilities as
+  /// well, as those of a model are that transformers runs in bfloat16; with a key/value cache it stays float32.
   ///
   /// A product of random numbers differs from that in float32 by 2 parts in 1,000.
   case bfloat16

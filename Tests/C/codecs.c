@@ -86,27 +86,30 @@ static void halves_there_and_back(const qp_kernel_set *set) {
 // Pairs are the upper halves of rounded numbers, the first one below.
 static void pairs(const qp_kernel_set *set) {
   for (size_t count = 1; count <= 130; count++) {
-    at("%zu numbers in pairs", count);
-    size_t nr = set->nr, steps = (count + 1) / 2;
-    float *x = random_floats(count, 1), *panel = random_floats(count * nr, 1), *found = room_floats(steps);
-    uint32_t *expected = memset(room(steps * nr * sizeof *expected), 0, steps * nr * sizeof *expected), bits;
+    size_t width = 1 + count * 7 % 64, ld = width + count % 3, steps = (count + 1) / 2;
+    at("%zu numbers in pairs, %zu columns", count, width);
+    float *x = random_floats(count, 1), *columns = random_floats(count * ld, 1), *found = room_floats(steps);
+    uint32_t *expected = memset(room(steps * sizeof *expected), 0, steps * sizeof *expected), bits;
     for (size_t i = 0; i < count; i++) {
       float rounded = x[i];
       qp_ref_round_bf16(&rounded, 1);
       memcpy(&bits, &rounded, 4);
       expected[i / 2] |= i % 2 ? bits : bits >> 16;
     }
-    set->pairs->tokens(found, x, count);
-    same("tokens in pairs", found, expected, steps * sizeof(float));
-    memset(expected, 0, steps * nr * sizeof *expected);
-    for (size_t i = 0; i < count * nr; i++) {
-      float rounded = panel[i];
-      qp_ref_round_bf16(&rounded, 1);
-      memcpy(&bits, &rounded, 4);
-      expected[i / nr / 2 * nr + i % nr] |= i / nr % 2 ? bits : bits >> 16;
-    }
-    set->pairs->panel(panel, panel, count);
-    same("a panel of pairs", panel, expected, steps * nr * sizeof(float));
+    set->pairs->row(found, x, count);
+    same("a row in pairs", found, expected, steps * sizeof(float));
+    set->pairs->row(x, x, count);
+    same("in its place", x, expected, steps * sizeof(float));
+    uint32_t *rows = copy_of(columns, count * ld * sizeof(float));  // what is not written stays
+    for (size_t k = 0; k < count; k++)
+      for (size_t c = 0; c < width; c++) {
+        float rounded = columns[k * ld + c];
+        qp_ref_round_bf16(&rounded, 1);
+        memcpy(&bits, &rounded, 4);
+        rows[k / 2 * ld + c] = k % 2 ? rows[k / 2 * ld + c] | bits : bits >> 16;
+      }
+    set->pairs->columns(columns, columns, ld, width, count);
+    same("columns of pairs", columns, rows, count * ld * sizeof(float));
     clear();
   }
 }

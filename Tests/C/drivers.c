@@ -228,63 +228,75 @@ static void attention_of_halves(const attention_case *a, const float *q, const f
     }
     size_t head_rows = by_head ? a->rows : 0;
     qp_attention(found, NULL, q, halves[0], halves[1], QP_F16, head_rows, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads,
-                 a->head, a->scale, scratch);
+                 a->head, a->scale, 0, scratch);
     qp_attention(expected, NULL, q, rounded[0], rounded[1], QP_F32, head_rows, a->segments, a->segment_count, a->rows, a->heads,
-                 a->kv_heads, a->head, a->scale, scratch);
+                 a->kv_heads, a->head, a->scale, 0, scratch);
     same("attention", found, expected, size * sizeof(float));
   }
   free(scratch);
 }
 
-static void attention(const attention_case *a) {
+// In bfloat16 operands that are such numbers are not changed by rounding; p and ds are.
+static void attention_in(const attention_case *a, int in_bf16) {
   size_t size = a->rows * a->heads * a->head, kv = a->rows * a->kv_heads * a->head, head = a->head;
-  at("attention, %zu rows, %zu/%zu heads of %zu", a->rows, a->heads, a->kv_heads, head);
+  at("attention, %zu rows, %zu/%zu heads of %zu, bf16 %d", a->rows, a->heads, a->kv_heads, head, in_bf16);
   float *q = random_floats(size, 1), *k = random_floats(kv, 1), *v = random_floats(kv, 1), *dout = random_floats(size, 1);
   double *out = room_doubles(size), *dq = room_doubles(size), *dk = room_doubles(kv), *dv = room_doubles(kv);
+  double rounding = in_bf16 ? 1.0 / 512 : 0;
+  if (in_bf16) {
+    qp_ref_round_bf16(q, size), qp_ref_round_bf16(dout, size);
+    qp_ref_round_bf16(k, kv), qp_ref_round_bf16(v, kv);
+  }
   plain_attention(a, q, k, v, dout, out, dq, dk, dv);
 
   // A score is off by (head + 2) roundings of a sum of at most `head`, an exponential by that and a few of its own, a weight p
   // by twice as much, relatively; sums over keys add one rounding a key.
   double weight = 2 * EPS * ((double)((head + 2) * head) * a->scale + 8), keys = (double)a->rows;
   double *bound = room_doubles(size);
-  for (size_t i = 0; i < size; i++) bound[i] = weight + EPS * keys;
+  for (size_t i = 0; i < size; i++) bound[i] = weight + EPS * keys + rounding;
   outputs o = {0};
   add_output(&o, room(size * sizeof(float)), size * sizeof(float));
   add_output(&o, room(a->heads * a->rows * sizeof(float)), a->heads * a->rows * sizeof(float));
   void *scratch = scratch_of(qp_attention_scratch_bytes(QP_F32, a->heads, a->kv_heads, head));
   WITH_THREADS(o, qp_attention(o.now[0], o.now[1], q, k, v, QP_F32, 0, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads,
-                               head, a->scale, scratch));
+                               head, a->scale, in_bf16, scratch));
   // Head after head, as a cache keeps them: the same.
   float *k_by_head = room_floats(kv), *v_by_head = room_floats(kv), *same_out = room_floats(size);
   qp_cache_rows(k_by_head, QP_F32, a->rows, 0, k, a->rows, a->kv_heads, head);
   qp_cache_rows(v_by_head, QP_F32, a->rows, 0, v, a->rows, a->kv_heads, head);
   memcpy(same_out, o.start[0], size * sizeof(float));
   qp_attention(same_out, NULL, q, k_by_head, v_by_head, QP_F32, a->rows, a->segments, a->segment_count, a->rows, a->heads, a->kv_heads,
-               head, a->scale, scratch);
+               head, a->scale, in_bf16, scratch);
   free(scratch);
   same("keys head after head", same_out, o.now[0], size * sizeof(float));
-  attention_of_halves(a, q, k, v);
+  if (!in_bf16) attention_of_halves(a, q, k, v);
   within("out", o.now[0], out, bound, size);
 
   // |dp - delta| <= 2 head; ds carries p's error, and that of dp and delta; dq sums over keys with p's sum 1, dk and dv over
-  // the queries of the group.
+  // the queries of the group. ds is rounded itself, and delta is of an output whose p was.
   double slope = 2 * (double)head * a->scale, error = slope * (weight + EPS * keys) + 4 * EPS * (double)(head * head) * a->scale;
+  error += 0.75 * slope * rounding;
   double queries = (double)(a->rows * a->heads / a->kv_heads);
   double *key_bound = room_doubles(kv), *value_bound = room_doubles(kv);
   for (size_t i = 0; i < size; i++) bound[i] = 2 * error;
-  for (size_t i = 0; i < kv; i++) key_bound[i] = 2 * queries * error, value_bound[i] = queries * (weight + EPS * queries);
+  for (size_t i = 0; i < kv; i++) key_bound[i] = 2 * queries * error, value_bound[i] = queries * (weight + EPS * queries + rounding);
   outputs b = {0};
   add_output(&b, room(size * sizeof(float)), size * sizeof(float));
   add_output(&b, room(kv * sizeof(float)), kv * sizeof(float));
   add_output(&b, room(kv * sizeof(float)), kv * sizeof(float));
   scratch = scratch_of(qp_attention_backward_scratch_bytes(a->rows, a->heads, a->kv_heads, head));
   WITH_THREADS(b, qp_attention_backward(b.now[0], b.now[1], b.now[2], dout, o.now[0], o.now[1], q, k, v, a->segments,
-                                        a->segment_count, a->rows, a->heads, a->kv_heads, head, a->scale, scratch));
+                                        a->segment_count, a->rows, a->heads, a->kv_heads, head, a->scale, in_bf16, scratch));
   free(scratch);
   within("dq", b.now[0], dq, bound, size);
   within("dk", b.now[1], dk, key_bound, kv);
   within("dv", b.now[2], dv, value_bound, kv);
   clear();
+}
+
+static void attention(const attention_case *a) {
+  attention_in(a, 0);
+  attention_in(a, 1);
 }
 
 static void layers(void) {

@@ -87,6 +87,32 @@ struct OperationGradientTests {
     #expect(gradientError(inputs) { $0[0].attention(keys: $0[1], values: $0[2], layout) } < bound)
   }
 
+  @Test func `attention in bfloat16 is rounded there and back, and near that in float32`() throws {
+    let layout = AttentionLayout(
+      heads: 4, keyValueHeads: 2, head: 16,
+      segments: [AttentionSegment(rows: 0..<41), AttentionSegment(rows: 41..<150)])
+    let inputs = [random([150, 64], 1), random([150, 32], 2), random([150, 32], 3)]
+    func results(_ forward: ProductArithmetic, _ backward: ProductArithmetic) throws -> [Tensor] {
+      let tape = Tape()
+      let leaves = inputs.map(tape.leaf)
+      let output = ProductArithmetic.$current.withValue(forward) {
+        leaves[0].attention(keys: leaves[1], values: leaves[2], layout)
+      }
+      let gradients = ProductArithmetic.$current.withValue(backward) {
+        tape.backward(from: output, gradient: random([150, 64], 4), to: leaves)
+      }
+      return [output.value] + (try gradients.map { try #require($0) })
+    }
+    let exact = try results(.float32, .float32)
+    let (rounded, backwardAlone) = (try results(.bfloat16, .bfloat16), try results(.float32, .bfloat16))
+    #expect(backwardAlone[0].elements == exact[0].elements)
+    for (a, b) in zip(rounded + backwardAlone.dropFirst(), exact + exact.dropFirst()) {
+      let difference = a + -1 * b
+      let error = difference.dot(difference) / b.dot(b)
+      #expect(error > 1e-7 && error < 1e-4)
+    }
+  }
+
   @Test func `gated unit`() {
     #expect(gradientError([random([5, 33], 1), random([5, 33], 2)]) { $0[0].swiGLU(up: $0[1]) } < bound)
   }

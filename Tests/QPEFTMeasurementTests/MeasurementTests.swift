@@ -48,7 +48,10 @@ import Testing
     }
     work.calls[.dense(m: 40, n: 16, k: 512, transposesA: false, transposesB: true)] = 1
     for isBackward in [false, true] {
-      work.calls[.attention(heads: 4, keyValueHeads: 2, head: 16, tokens: 40, isBackward: isBackward)] = 1
+      let isBFloat16 = storage == "bf16"
+      work.calls[
+        .attention(
+          heads: 4, keyValueHeads: 2, head: 16, tokens: 40, isBackward: isBackward, isBFloat16: isBFloat16)] = 1
     }
     let once = try #require(StepTime.seconds(work))
     for call in work.calls.keys { work.calls[call] = 1000 }

@@ -40,16 +40,21 @@ import Testing
     #expect(again.tensorBytes > kept.tensorBytes && again.operations > kept.operations)
   }
 
-  @Test func `attention is counted by document, forward and backward`() throws {
+  @Test(arguments: ComputeType.allCases)
+  func `attention is counted by document, forward and backward`(type: ComputeType) throws {
     let run = try TinyRun()
     let rows = [9, 20].map {
       TrainingRow(ids: Array(repeating: 5, count: $0), isTrained: Array(repeating: true, count: $0))
     }
     let trainer = try Trainer(
       model: run.model, parameters: run.adapters.parameters, rows: rows,
-      options: TrainerTests.options { $0.checkpointing = .keepAll })
+      options: TrainerTests.options {
+        $0.checkpointing = .keepAll
+        $0.computeType = type
+      })
     let counts = trainer.work().calls.compactMap { call, count -> [Int]? in
-      guard case .attention(_, _, _, let tokens, let isBackward) = call else { return nil }
+      guard case .attention(_, _, _, let tokens, let isBackward, let isBFloat16) = call else { return nil }
+      #expect(isBFloat16 == (type == .bf16))
       return [tokens, isBackward ? 1 : 0, count]
     }
     let blocks = run.model.shape.blockCount

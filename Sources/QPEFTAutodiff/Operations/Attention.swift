@@ -17,6 +17,8 @@ public struct AttentionLayout: Sendable {
 /// Causal grouped-query attention over segments.
 ///
 /// - Shapes: `q` [n, heads · head], `k`, `v` [n, keyValueHeads · head], result [n, heads · head].
+/// - Arithmetic: float32, or with `ProductArithmetic.bfloat16` operands of all products, the probabilities too, rounded to bfloat16; softmax and
+///   sums in float32 in any case.
 /// - Memory: keeps q, k, v, the result, and one float a head and row; nothing grows with n².
 /// - Source: Dao et al. 2022, arXiv:2205.14135 (running softmax); Ainslie et al. 2023, arXiv:2305.13245 (grouped queries).
 struct CausalAttention: Operation {
@@ -48,7 +50,8 @@ struct CausalAttention: Operation {
             withElements(gradient, saved) { dout, out, logsumexp, q, k, v in
               Kernels.attentionBackward(
                 dq: dq, dk: dk, dv: dv, dout: dout, out: out, logsumexp: logsumexp, q: q, k: k, v: v,
-                segments: layout.segments, shape: layout.shape, scratch: scratch)
+                segments: layout.segments, shape: layout.shape, inBFloat16: ProductArithmetic.current == .bfloat16,
+                scratch: scratch)
             }
           }
         }
@@ -78,11 +81,11 @@ struct CausalAttention: Operation {
 }
 
 extension AttentionLayout {
-  /// Attention without a tape: `q` against the keys and values of a cache.
+  /// Attention without a tape, in float32: `q` against the keys and values of a cache.
   package func attend(q: Tensor, cachedKeys k: CachedRows, values v: CachedRows) -> Tensor {
     var out = Tensor(uninitialized: q.shape)
     let storage = k.type.storage
-    count(isBackward: false)
+    count(isBackward: false, isBFloat16: false)
     Tensor.withWorkspace(byteCount: Kernels.scratchBytes(shape, cache: storage)) { scratch in
       out.withMutableElements { out in
         q.withElements { q in
@@ -99,13 +102,13 @@ extension AttentionLayout {
     return out
   }
 
-  fileprivate func count(isBackward: Bool) {
+  fileprivate func count(isBackward: Bool, isBFloat16: Bool = ProductArithmetic.current == .bfloat16) {
     guard let meter = WorkMeter.current else { return }
     for segment in segments {
       meter.add(
         .attention(
           heads: shape.heads, keyValueHeads: shape.keyValueHeads, head: shape.head, tokens: segment.queryCount,
-          isBackward: isBackward))
+          isBackward: isBackward, isBFloat16: isBFloat16))
     }
   }
 
@@ -119,7 +122,8 @@ extension AttentionLayout {
             k.withElements { k in
               v.withElements {
                 Kernels.attention(
-                  out, logsumexp: logsumexp, q: q, k: k, v: $0, segments: segments, shape: shape, scratch: scratch)
+                  out, logsumexp: logsumexp, q: q, k: k, v: $0, segments: segments, shape: shape,
+                  inBFloat16: ProductArithmetic.current == .bfloat16, scratch: scratch)
               }
             }
           }

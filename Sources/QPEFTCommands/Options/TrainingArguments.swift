@@ -24,7 +24,7 @@ struct OptimizationArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How products with the frozen matrices are computed: f32, or bf16 with operands rounded to bfloat16, up to twice as fast "
+      "How attention and products with the frozen matrices are computed: f32, or bf16 with operands rounded to bfloat16, up to twice as fast "
         + "where the processor has such instructions (see doctor)."))
   var computeDtype = defaults.computeType
 

@@ -19,7 +19,7 @@ final class TrainingReport {
     terminal.line(
       "machine   \(KernelSet.active) kernels, \(Format.count(KernelSet.threadCount, "thread")) "
         + "(\(KernelSet.threadBackend)), computing in float32"
-        + (options.computeType == .bf16 ? ", products with weights in bfloat16" : ""))
+        + (options.computeType == .bf16 ? ", products with weights and attention in bfloat16" : ""))
     if options.computeType == .bf16 && !KernelSet.multipliesBFloat16 {
       terminal.line(
         "note      these kernels have no instructions for bfloat16: --compute-dtype f32 is faster, and exact")
