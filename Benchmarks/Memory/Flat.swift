@@ -4,7 +4,8 @@ internal import Foundation
 /// Trains on rows of many lengths and prints how the resident peak grows.
 struct Flat: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Train on rows whose lengths are drawn at random, and print the growth of memory after the tenth step.",
+    abstract:
+      "Train on rows whose lengths are drawn at random; print the growth of memory and the speed after the tenth step.",
     discussion: "The longest row comes first, so what grows later is not a longer row's memory.")
 
   @OptionGroup var measured: Measured
@@ -42,5 +43,7 @@ struct Flat: ParsableCommand {
     for step in [1, 10, found.count / 2, found.count] { print("| \(step) | \(mega(found[step - 1].peak_bytes)) |") }
     let growth = Double(last.peak_bytes) / Double(found[9].peak_bytes) - 1
     print(String(format: "growth after the tenth step: %.2f %%", 100 * growth))
+    let (tokens, seconds) = found.dropFirst(10).reduce((0, 0.0)) { ($0.0 + $1.tokens, $0.1 + $1.seconds) }
+    print(String(format: "from there on %.0f tokens/s", Double(tokens) / seconds))
   }
 }
