@@ -7,11 +7,12 @@ Run: python compare.py --folder DIR --python PYTHON --output FILE.json
 DIR is what setup.sh prepared, PYTHON an environment with the peers. Runs are added to FILE.json if it exists, so a comparison
 may be made in parts.
 
-Work: `train` is LoRA r 16 on all linear layers with AdamW, one row of --tokens a step, with recomputation; `train-off` the same
-without; `-bf16` both with products of 4-bit weights in bfloat16, for processors that multiply it; `forward` reads a prompt of --tokens and
-generates --new-tokens, each system from its own form of the model; `forward-gguf` the same from one file, that of llama.cpp. In every round all
-systems take their turn, in an order that changes, so that whatever else the machine does hits all; before every run a 1024 x 1024
-float32 product says how fast the machine is at that moment. Peak memory is what the kernel counted for the process (ru_maxrss).
+Work: `train` is LoRA r 16 on all linear layers with AdamW, one row of --tokens a step, with recomputation; `train-off` the same without;
+`-bf16` both with products of 4-bit weights (of qpeft those of attention too) in bfloat16, for processors that multiply it; `forward` reads
+a prompt of --tokens and generates --new-tokens, each system from its own form of the model; `forward-gguf` the same from one file, that of
+llama.cpp. In every round all systems take their turn, in an order that changes, so that whatever else the machine does hits all; before
+every run a 1024 x 1024 float32 product says how fast the machine is at that moment. Peak memory is what the kernel counted for the process
+(ru_maxrss).
 
 Each peer in its best setting: bitsandbytes 4-bit with float32 compute, and, where the processor has AVX-512 BF16, with bfloat16 (on
 AVX2 float32 is fastest); llama.cpp with Q4_0, which it repacks for the processor, and 8-bit activations; MLX with 4-bit groups of 64. PyTorch
