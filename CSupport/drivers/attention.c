@@ -94,11 +94,11 @@ static int are_few(const qp_operands *o, size_t rows, size_t head) {
 
 // Sums, maxima and totals over keys from ..< to of the queries of one tile, as far as they see them; `from` a multiple of QP_TILE.
 static void attend(const attention *a, const qp_segment *s, size_t kv, size_t first, size_t from, size_t to, tile_memory t) {
-  const qp_kernel_set *set = a->operands.set;
   const qp_operands *operands = &a->operands;
+  const qp_kernel_set *set = operands->set;
   size_t group = a->heads / a->kv_heads, head = a->head, head_steps = qp_steps(operands, head);
   size_t queries = qp_least(s->query_count - first, a->queries), m = queries * group;
-  int few = are_few(&a->operands, m, head);
+  int few = are_few(operands, m, head);
   size_t strip = few ? m : set->mr;
   size_t q_stride = a->heads * head;
   const float *q = a->q + (s->query_start + first) * q_stride + kv * group * head;
@@ -211,9 +211,9 @@ void qp_attention(float *out, float *logsumexp, const float *q, const void *k, c
                   const qp_segment *segments, size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head,
                   float scale, int in_bf16, void *scratch) {
   attention a = {.operands = qp_operands_of(qp_kernels(), in_bf16), .out = out, .logsumexp = logsumexp, .q = q, .k = k, .v = v,
-                 .stored = stored, .segments = segments, .segment_count = segment_count, .rows = rows, .heads = heads, .kv_heads = kv_heads, .head = head,
-                 .key_step = head_rows ? head : kv_heads * head, .kv_head_step = head_rows ? head_rows * head : head,
-                 .scale = scale, .scratch = scratch};
+                 .stored = stored, .segments = segments, .segment_count = segment_count, .rows = rows, .heads = heads,
+                 .kv_heads = kv_heads, .head = head, .key_step = head_rows ? head : kv_heads * head,
+                 .kv_head_step = head_rows ? head_rows * head : head, .scale = scale, .scratch = scratch};
   int is_one_query = segment_count == 1 && segments->query_count == 1;
   a.queries = is_one_query ? 1 : queries_of(heads / kv_heads);
   a.scratch_floats = worker_floats(a.queries * (heads / kv_heads), head, stored);

@@ -44,7 +44,7 @@ static inline void qp_operand_columns(const qp_operands *o, float *x, size_t ld,
     for (size_t k = 0; k < kc; k++) o->set->round_bf16(x + k * ld, width);
 }
 
-/// Panels of `count` outputs, kc numbers deep, at `panels`, to panels that are as deep as there are steps, at `to`, which is `panels` or before it.
+/// Panels of `count` outputs, kc numbers deep, at `panels`, to panels that are as deep as there are steps, at `to`, which is there or before.
 static inline void qp_operand_panels(const qp_operands *o, float *to, float *panels, size_t count, size_t kc) {
   size_t nr = o->set->nr;
   for (size_t i = 0; i < count; i += nr)

@@ -54,7 +54,7 @@ struct PlannedMatrix: FrozenMatrix {
     WorkMeter.current?.add(
       .product(
         storage: storageName, rows: rows, columns: columns, isTransposed: isTransposed, tokens: n,
-        isBFloat16: ProductArithmetic.current == .bfloat16), plus: term)
+        isBFloat16: ProductArithmetic.isBFloat16), plus: term)
     Tensor.withWorkspace(byteCount: workspaceByteCount(rows: n)) { _ in }
   }
 

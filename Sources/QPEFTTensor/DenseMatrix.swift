@@ -71,7 +71,7 @@ extension ViewedMatrix {
         dy.withElements { dy in
           term.withElements {
             Kernels.multiplyTransposed(
-              dx, dy, view, n: n, accumulate: accumulate, inBFloat16: ProductArithmetic.current == .bfloat16, plus: $0,
+              dx, dy, view, n: n, accumulate: accumulate, inBFloat16: ProductArithmetic.isBFloat16, plus: $0,
               scratch: scratch)
           }
         }
@@ -82,7 +82,7 @@ extension ViewedMatrix {
   private func product(tokens: Int, isTransposed: Bool) -> KernelCall {
     .product(
       storage: storageName, rows: rows, columns: columns, isTransposed: isTransposed, tokens: tokens,
-      isBFloat16: ProductArithmetic.current == .bfloat16)
+      isBFloat16: ProductArithmetic.isBFloat16)
   }
 
   /// Rows by index, decoded.

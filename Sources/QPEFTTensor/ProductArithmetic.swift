@@ -18,4 +18,7 @@ public enum ProductArithmetic: String, Hashable, Sendable, Codable {
 
   /// What products of this task use; float32 unless somebody chose otherwise.
   @TaskLocal public static var current = ProductArithmetic.float32
+
+  /// Whether operands of this task's products are rounded to bfloat16.
+  package static var isBFloat16: Bool { current == .bfloat16 }
 }

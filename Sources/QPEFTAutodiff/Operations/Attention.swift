@@ -50,7 +50,7 @@ struct CausalAttention: Operation {
             withElements(gradient, saved) { dout, out, logsumexp, q, k, v in
               Kernels.attentionBackward(
                 dq: dq, dk: dk, dv: dv, dout: dout, out: out, logsumexp: logsumexp, q: q, k: k, v: v,
-                segments: layout.segments, shape: layout.shape, inBFloat16: ProductArithmetic.current == .bfloat16,
+                segments: layout.segments, shape: layout.shape, inBFloat16: ProductArithmetic.isBFloat16,
                 scratch: scratch)
             }
           }
@@ -102,7 +102,7 @@ extension AttentionLayout {
     return out
   }
 
-  fileprivate func count(isBackward: Bool, isBFloat16: Bool = ProductArithmetic.current == .bfloat16) {
+  fileprivate func count(isBackward: Bool, isBFloat16: Bool = ProductArithmetic.isBFloat16) {
     guard let meter = WorkMeter.current else { return }
     for segment in segments {
       meter.add(
@@ -123,7 +123,7 @@ extension AttentionLayout {
               v.withElements {
                 Kernels.attention(
                   out, logsumexp: logsumexp, q: q, k: k, v: $0, segments: segments, shape: shape,
-                  inBFloat16: ProductArithmetic.current == .bfloat16, scratch: scratch)
+                  inBFloat16: ProductArithmetic.isBFloat16, scratch: scratch)
               }
             }
           }
