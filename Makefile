@@ -3,7 +3,7 @@
 SWIFT ?= swift
 BUILD := $(SWIFT) build -c release
 
-.PHONY: help build demo test lint imports c-tests unit consumer fuzz fuzz-briefly interop clean
+.PHONY: help build binary demo test lint imports c-tests unit consumer fuzz fuzz-briefly interop clean
 
 FUZZ_SECONDS ?= 60
 
@@ -12,6 +12,11 @@ help: ## What can be made
 
 build: ## The command, in .build/release/qpeft
 	$(BUILD) --product qpeft
+
+binary: ## The command as one file that runs without the toolchain, .build/standalone/qpeft (Linux)
+	$(BUILD) --product qpeft --static-swift-stdlib --scratch-path .build/standalone-parts
+	mkdir -p .build/standalone
+	strip -o .build/standalone/qpeft "$$($(BUILD) --static-swift-stdlib --scratch-path .build/standalone-parts --show-bin-path)/qpeft"
 
 demo: ## Quantize a real model, fine-tune it, and see it answer better than before
 	bash Docs/Examples/requests/demo.sh

@@ -26,15 +26,11 @@ let package = Package(
     .library(name: "QPEFTMeasurement", targets: ["QPEFTMeasurement"]),
     .executable(name: "qpeft", targets: ["QPEFTMain"]),
   ],
-  traits: [
-    .trait(name: "OpenMP", description: "Threads by OpenMP (libomp); without it, a small pthread pool."),
-    .default(enabledTraits: ["OpenMP"]),
-  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
   ],
   targets: [
-    // C: kernels. OpenMP comes in here and nowhere else; OpenBLAS, with which kernels are compared, is loaded where it is measured.
+    // C: kernels. OpenBLAS, with which kernels are compared, is loaded where it is measured.
     .target(
       name: "CQPKernels",
       path: "CSupport",
@@ -43,13 +39,10 @@ let package = Package(
       cSettings: [
         .headerSearchPath("."),
         .define("NDEBUG", .when(configuration: .release)),
-        .define("QP_HAVE_OPENMP", .when(traits: ["OpenMP"])),
-        .unsafeFlags(["-fopenmp"], .when(traits: ["OpenMP"])),
       ],
       linkerSettings: [
         .linkedLibrary("m", .when(platforms: [.linux])),
         .linkedLibrary("dl", .when(platforms: [.linux])),
-        .linkedLibrary("omp5", .when(platforms: [.linux], traits: ["OpenMP"])),
       ]
     ),
 

@@ -40,7 +40,7 @@ if chosen.isEmpty { chosen = sections }
 if shapes.isEmpty { shapes = [(576, 1536), (2048, 5632), (4096, 4096), (11008, 4096), (4096, 11008)] }
 
 let clock = TurnClock(countsThreadTime: KernelSet.threadCount == 1)
-print("\(KernelSet.active) kernels, \(KernelSet.threadCount) threads (\(KernelSet.threadBackend))")
+print("\(KernelSet.active) kernels, \(KernelSet.threadCount) threads")
 if chosen.contains("products") { ProductBenchmark(clock: clock, tokens: tokens, inBFloat16: inBFloat16).run(shapes) }
 if chosen.contains("blocks") { BlockBenchmark(clock: clock, tokens: tokens).run(shapes) }
 if chosen.contains("lowrank") { LowRankBenchmark(clock: clock).run(shapes) }

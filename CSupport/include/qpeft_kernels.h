@@ -35,8 +35,6 @@ const char *qp_overriding_kernel_set(void);
 /// `count` 0 is read as 1, more than the larger of 4 and the number of cores as that.
 void qp_set_thread_count(size_t count);
 size_t qp_thread_count(void);
-/// "openmp" or "pthread": which implementation of the thread pool was built.
-const char *qp_thread_backend(void);
 
 // ---------------------------------------------------------------------------------------------------- frozen matrices
 

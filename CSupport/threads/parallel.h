@@ -12,9 +12,4 @@ void qp_parallel_for(size_t tasks, qp_task *task, void *context);
 /// Upper bound of workers, constant for the process: scratch sized by it stays right when the thread count changes.
 size_t qp_worker_limit(void);
 
-// ---- between thread_count.c and the two implementations
-typedef struct qp_job qp_job;
-void qp_job_work(qp_job *job);
-void qp_threads_run(qp_job *job, size_t threads);
-
 #endif

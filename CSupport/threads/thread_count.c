@@ -1,4 +1,4 @@
-/// How many threads, and how tasks are handed out; the same for both implementations of threads.
+/// How many threads share the work.
 #ifdef __linux__
 #define _GNU_SOURCE
 #include <sched.h>
@@ -9,13 +9,6 @@
 #include "include/qpeft_kernels.h"
 #include "threads/cpu_quota.h"
 #include "threads/parallel.h"
-
-struct qp_job {
-  size_t tasks;
-  qp_task *task;
-  void *context;
-  atomic_size_t next, workers;
-};
 
 static size_t usable_cores(void) {
 #ifdef __linux__
@@ -55,20 +48,4 @@ void qp_set_thread_count(size_t count) {
 size_t qp_thread_count(void) {
   size_t count = atomic_load(&thread_count);
   return count ? count : default_threads();
-}
-
-void qp_job_work(qp_job *job) {
-  size_t worker = atomic_fetch_add(&job->workers, 1);
-  for (size_t i; (i = atomic_fetch_add(&job->next, 1)) < job->tasks;) job->task(job->context, i, worker);
-}
-
-void qp_parallel_for(size_t tasks, qp_task *task, void *context) {
-  size_t threads = qp_thread_count();
-  if (threads > tasks) threads = tasks;
-  if (threads <= 1) {
-    for (size_t i = 0; i < tasks; i++) task(context, i, 0);
-    return;
-  }
-  qp_job job = {.tasks = tasks, .task = task, .context = context};
-  qp_threads_run(&job, threads);
 }

@@ -20,7 +20,4 @@ public enum KernelSet {
     get { qp_thread_count() }
     set { qp_set_thread_count(max(1, newValue)) }
   }
-
-  /// Which implementation of threads was built: `openmp` or `pthread`.
-  public static var threadBackend: String { String(cString: qp_thread_backend()) }
 }

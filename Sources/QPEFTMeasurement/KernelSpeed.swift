@@ -57,8 +57,8 @@ extension KernelWork {
     kernelCase.operations / Stopwatch.best(seconds: seconds, run) / 1e9
   }
 
-  /// Seconds after which threads of libomp (with KMP_BLOCKTIME=1, see `Stopwatch.quietThreads`) and of OpenBLAS sleep.
-  private static let kernelThreadsAwake = 0.005
+  /// Seconds after which our threads and those of OpenBLAS sleep.
+  private static let kernelThreadsAwake = 0.001
   private static let openBLASThreadsAwake = 0.12
 
   /// The cases one after the other, each matrix made once; `report` hears of each as it is done.

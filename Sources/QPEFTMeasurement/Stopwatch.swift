@@ -1,5 +1,3 @@
-internal import Foundation
-
 /// Seconds of repeated calls.
 public enum Stopwatch {
   /// The fastest of at least two calls (after one that is not counted), repeated for `seconds`.
@@ -18,8 +16,4 @@ public enum Stopwatch {
     } while times.count < 2 || (clock.now - start) / .seconds(1) < seconds
     return times
   }
-
-  /// Lets threads of libomp fall asleep a millisecond after their work, for the rest of the process, so that they do not disturb
-  /// what is measured next. Has effect only before the first kernel runs, and none where KMP_BLOCKTIME is set already.
-  public static func quietThreads() { setenv("KMP_BLOCKTIME", "1", 0) }
 }

@@ -55,7 +55,8 @@ void test_blocks(const qp_kernel_set *set);
 void test_rows(const qp_kernel_set *set);
 void test_vectors(const qp_kernel_set *set);
 void test_drivers(void);
-/// How many threads there are to be.
+/// Threads: how many there are to be, and what they do.
 void test_quota(void);
+void test_parallel(void);
 
 #endif

@@ -3,6 +3,7 @@
 
 int main(void) {
   test_quota();
+  test_parallel();
   for (size_t i = 0; qp_built_kernels(i); i++) {
     const qp_kernel_set *set = qp_built_kernels(i);
     if (qp_select_kernel_set(set->name) != 0) {
@@ -18,7 +19,7 @@ int main(void) {
     test_rows(set);
     test_vectors(set);
     test_drivers();
-    printf("%-10s %s (threads by %s)\n", set->name, failures() == before ? "passed" : "FAILED", qp_thread_backend());
+    printf("%-10s %s\n", set->name, failures() == before ? "passed" : "FAILED");
     fflush(stdout);
   }
   if (failures()) printf("%zu checks failed\n", failures());

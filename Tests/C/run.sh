@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Builds the C tests four times and runs them: for this processor, under AddressSanitizer +
-# UndefinedBehaviorSanitizer, under ThreadSanitizer, and for 64-bit Arm under an emulator. Threads are those of the pthread pool;
-# the Swift tests run over the same drivers with OpenMP.
+# UndefinedBehaviorSanitizer, under ThreadSanitizer, and for 64-bit Arm under an emulator.
 #
 #   bash Tests/C/run.sh [native] [asan] [tsan] [arm]      all of them without arguments
 #

@@ -8,7 +8,6 @@ let ratio = BenchmarkMetric.custom("percent of sgemm", polarity: .prefersLarger,
 let share = BenchmarkMetric.custom("percent of peak", polarity: .prefersLarger, useScalingFactor: false)
 
 let benchmarks: @Sendable () -> Void = {
-  Stopwatch.quietThreads()
   let peak = TilePeak.gflops()
   for one in [KernelCase].standard {
     Benchmark(

@@ -10,16 +10,12 @@ mkdir -p "$work"
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 started=$SECONDS
 
-missing=()
-for package in libomp-dev zlib1g-dev; do
-  dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
-done
-if ((${#missing[@]})) && ! command -v apt-get >/dev/null; then
-  say "No apt-get here: LLVM's OpenMP (libomp5) and zlib must be installed with their headers, or the build fails"
-elif ((${#missing[@]})); then
-  say "Installing ${missing[*]}"
+if ! command -v apt-get >/dev/null; then
+  say "No apt-get here: zlib must be installed with its headers, or the build fails"
+elif ! dpkg -s zlib1g-dev >/dev/null 2>&1; then
+  say "Installing zlib1g-dev"
   sudo=$([ "$(id -u)" = 0 ] || echo sudo)
-  $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends zlib1g-dev
 fi
 
 say "Building for release"

@@ -32,7 +32,6 @@ struct Bench: AsyncParsableCommand {
     var processor, kernels: String
     var yardstick: String?
     var threads: Int
-    var thread_backend: String
     var peak_gflops: Double
     var rows: [KernelSpeed]
     var memory: MemoryBandwidth
@@ -40,7 +39,6 @@ struct Bench: AsyncParsableCommand {
   }
 
   func run() async throws {
-    Stopwatch.quietThreads()
     try threads.apply()
     let terminal = Terminal.standard
     if !json {
@@ -51,7 +49,7 @@ struct Bench: AsyncParsableCommand {
     let speeds = KernelWork.measure(quick ? .quick : .standard) { if !json { terminal.line(Self.row($0)) } }
     let findings = Findings(
       processor: Processor.name, kernels: KernelSet.active, yardstick: KernelWork.yardstickName,
-      threads: KernelSet.threadCount, thread_backend: KernelSet.threadBackend, peak_gflops: TilePeak.gflops(),
+      threads: KernelSet.threadCount, peak_gflops: TilePeak.gflops(),
       rows: speeds, memory: .measure(), models: ModelEstimate.all(speeds))
     if json {
       terminal.line(try Format.json(findings))

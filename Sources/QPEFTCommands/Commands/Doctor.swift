@@ -26,7 +26,6 @@ struct Doctor: AsyncParsableCommand {
     var kernels_supported: [String]
     var multiplies_bf16: Bool
     var threads: Int
-    var thread_backend: String
     var cores: Int
     var memory_bytes: Int
     var memory_available_bytes: Int?
@@ -41,7 +40,7 @@ struct Doctor: AsyncParsableCommand {
     let findings = Findings(
       kernels: KernelSet.active, kernels_supported: KernelSet.supported,
       multiplies_bf16: KernelSet.multipliesBFloat16, threads: KernelSet.threadCount,
-      thread_backend: KernelSet.threadBackend, cores: ProcessInfo.processInfo.activeProcessorCount,
+      cores: ProcessInfo.processInfo.activeProcessorCount,
       memory_bytes: ProcessMemory.installed, memory_available_bytes: ProcessMemory.available,
       processor: Processor.name,
       gflops: [
@@ -72,8 +71,7 @@ struct Doctor: AsyncParsableCommand {
         + (findings.multiplies_bf16
           ? "multiplied by instructions of its own (train --compute-dtype bf16)"
           : "no instructions for it: train --compute-dtype bf16 is slower than f32"))
-    terminal.line(
-      "threads   \(findings.threads) by \(findings.thread_backend), \(Format.count(findings.cores, "core"))")
+    terminal.line("threads   \(findings.threads), \(Format.count(findings.cores, "core"))")
     terminal.line(
       "memory    \(Format.bytes(findings.memory_bytes))"
         + (findings.memory_available_bytes.map { ", \(Format.bytes($0)) free" } ?? ""))

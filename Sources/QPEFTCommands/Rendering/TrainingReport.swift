@@ -17,8 +17,7 @@ final class TrainingReport {
   /// Machine, model and adapter.
   func found(_ base: BaseModel, _ tuned: AdaptedModel) {
     terminal.line(
-      "machine   \(KernelSet.active) kernels, \(Format.count(KernelSet.threadCount, "thread")) "
-        + "(\(KernelSet.threadBackend)), computing in float32"
+      "machine   \(KernelSet.active) kernels, \(Format.count(KernelSet.threadCount, "thread")), computing in float32"
         + (options.computeType == .bf16 ? ", products with weights and attention in bfloat16" : ""))
     if options.computeType == .bf16 && !KernelSet.multipliesBFloat16 {
       terminal.line(
