@@ -112,6 +112,8 @@ typedef struct qp_kernel_set {
   void (*decode_blocks)(qp_storage storage, float *y, const uint8_t *block, size_t part, size_t count);
   /// codes of clamp(x * inverse, -1, 1), packed two a byte; count even.
   void (*encode_q4)(uint8_t *codes, const float *x, float inverse, const qp_q4_rule *rule, size_t count);
+  /// The nearest whole number of x * inverse, which is within 16 bits; the even one of two.
+  void (*encode_i16)(int16_t *y, const float *x, float inverse, size_t count);
   /// max |x|; NaN if there is one.
   float (*max_abs)(const float *x, size_t count);
 

@@ -27,20 +27,18 @@ typedef struct {
   size_t part;
 } fixed_job;
 
-// The nearest whole number, the even one of two, of x within ±2^21: its bits end those of x + 1.5 * 2^23.
-static int16_t nearest(float x) {
-  uint32_t bits;
-  x += 0x1.8p23f;
-  memcpy(&bits, &x, sizeof bits);
-  return (int16_t)(bits - 0x4b400000);
-}
+// Whether numbers whose largest has this size become whole numbers.
+static int is_usable(float largest) { return largest >= 0x1p-100f && largest <= 0x1p126f; }
 
 // Whole numbers of x, and what to multiply them by. Where x is not finite the scale is NaN.
-static float fixed(int16_t *to, const float *x, size_t count, float most) {
-  int usable = most >= 0x1p-100f && most <= 0x1p126f;
-  float inverse = usable ? MOST / most : 0;
-  for (size_t i = 0; i < count; i++) to[i] = nearest(usable ? x[i] * inverse : 0);
-  return usable ? most / MOST : most < 1 ? 0 : NAN;
+static float fixed(const qp_kernel_set *set, int16_t *to, const float *x, size_t count) {
+  float largest = set->max_abs(x, count);
+  if (is_usable(largest)) {
+    set->encode_i16(to, x, MOST / largest, count);
+    return largest / MOST;
+  }
+  memset(to, 0, count * sizeof *to);
+  return largest < 1 ? 0 : NAN;
 }
 
 static void some_rows(const fixed_job *j, size_t row, size_t rows) {
@@ -78,17 +76,13 @@ static int takes_blocks(const qp_kernel_set *set, const qp_matrix *w) {
   return set->fixed_blocks && w->storage > QP_Q4 && w->columns % qp_block_of(w->storage).count == 0;
 }
 
-// Whether levels of this size become whole numbers.
-static int is_usable(float largest) { return largest >= 0x1p-100f && largest <= 0x1p126f; }
-
-static void arrange_for_codes(fixed_job *j, const float *x, float *scratch, float largest) {
+static void arrange_for_codes(fixed_job *j, const float *x, float *scratch) {
   size_t runs = j->w->columns / QP_FIXED;
   int16_t *arranged = (int16_t *)(scratch + qp_round_up(runs, 16));
-  float level_scale = fixed(j->levels, j->w->levels, 16, largest);
+  float level_scale = fixed(j->set, j->levels, j->w->levels, 16);
   for (size_t i = 0; i < runs; i++) {
     int16_t numbers[QP_FIXED];
-    const float *at = x + i * QP_FIXED;
-    scratch[i] = fixed(numbers, at, QP_FIXED, j->set->max_abs(at, QP_FIXED)) * level_scale;
+    scratch[i] = fixed(j->set, numbers, x + i * QP_FIXED, QP_FIXED) * level_scale;
     j->set->fixed_arrange(arranged, numbers, i);
   }
   j->x = arranged, j->x_scales = scratch;
@@ -101,7 +95,7 @@ static void arrange_for_blocks(fixed_job *j, const float *x, float *scratch) {
   int16_t *arranged = (int16_t *)(sums + qp_round_up(runs, 16));
   for (size_t i = 0; i < parts; i++) {
     int16_t numbers[32], *to = arranged + 32 * i;
-    scratch[i] = fixed(numbers, x + 32 * i, 32, j->set->max_abs(x + 32 * i, 32));
+    scratch[i] = fixed(j->set, numbers, x + 32 * i, 32);
     for (size_t k = 0; k < 16; k++) to[k] = numbers[2 * k], to[16 + k] = numbers[2 * k + 1];
     for (size_t k = 0; k < 32; k += run) {
       int32_t sum = 0;
@@ -115,9 +109,8 @@ static void arrange_for_blocks(fixed_job *j, const float *x, float *scratch) {
 void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, const qp_low_rank *term, void *scratch) {
   const qp_kernel_set *set = qp_kernels();
   fixed_job job = {.set = set, .y = y, .w = w};
-  float largest = n == 1 && takes_codes(set, w) ? set->max_abs(w->levels, 16) : 0;
-  if (is_usable(largest)) {
-    arrange_for_codes(&job, x, scratch, largest);
+  if (n == 1 && takes_codes(set, w) && is_usable(set->max_abs(w->levels, 16))) {
+    arrange_for_codes(&job, x, scratch);
   } else if (n == 1 && takes_blocks(set, w)) {
     arrange_for_blocks(&job, x, scratch);
   } else {

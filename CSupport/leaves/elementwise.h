@@ -91,6 +91,16 @@ static void NAME(round_bf16)(float *x, size_t count) {
   }
 }
 
+static void NAME(encode_i16)(int16_t *y, const float *x, float inverse, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits;
+    float scaled = x[i] * inverse;
+    scaled += 0x1.8p23f;  // the number ends the bits of the sum
+    memcpy(&bits, &scaled, 4);
+    y[i] = (int16_t)(bits - 0x4b400000);
+  }
+}
+
 static void NAME(encode_f16)(uint16_t *y, const float *x, size_t count) {
   for (size_t i = 0; i < count; i++) {
     uint32_t bits, size;

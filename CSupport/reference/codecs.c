@@ -68,6 +68,10 @@ void qp_ref_encode_q4(uint8_t *codes, const float *x, float inverse, const qp_q4
     codes[i / 2] = (uint8_t)(code_of(x[i], inverse, rule) << 4 | code_of(x[i + 1], inverse, rule));
 }
 
+void qp_ref_encode_i16(int16_t *y, const float *x, float inverse, size_t count) {
+  for (size_t i = 0; i < count; i++) y[i] = (int16_t)nearbyintf(x[i] * inverse);
+}
+
 float qp_ref_max_abs(const float *x, size_t count) {
   float most = 0;
   for (size_t i = 0; i < count; i++) {

@@ -25,6 +25,7 @@ const qp_kernel_set qp_kernels_reference = {
     .decode_bf16 = qp_ref_decode_bf16,
     .round_bf16 = qp_ref_round_bf16,
     .encode_f16 = qp_ref_encode_f16,
+    .encode_i16 = qp_ref_encode_i16,
     .decode_blocks = qp_ref_decode_blocks,
     .encode_q4 = qp_ref_encode_q4,
     .max_abs = qp_ref_max_abs,

@@ -20,6 +20,7 @@ void qp_ref_decode_f16(float *y, const uint16_t *x, size_t count);
 void qp_ref_decode_bf16(float *y, const uint16_t *x, size_t count);
 void qp_ref_decode_blocks(qp_storage storage, float *y, const uint8_t *block, size_t part, size_t count);
 void qp_ref_encode_f16(uint16_t *y, const float *x, size_t count);
+void qp_ref_encode_i16(int16_t *y, const float *x, float inverse, size_t count);
 void qp_ref_round_bf16(float *x, size_t count);
 void qp_ref_encode_q4(uint8_t *codes, const float *x, float inverse, const qp_q4_rule *rule, size_t count);
 float qp_ref_max_abs(const float *x, size_t count);

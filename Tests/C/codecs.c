@@ -83,6 +83,20 @@ static void halves_there_and_back(const qp_kernel_set *set) {
   clear();
 }
 
+// Halves of whole numbers among them, which go to the even one.
+static void whole_numbers(const qp_kernel_set *set) {
+  for (size_t count = 0; count <= 70; count++) {
+    at("%zu whole numbers", count);
+    float *x = random_floats(count, 16383);
+    for (size_t i = 0; i < count; i += 3) x[i] = (float)((int)x[i]) + 0.5f;
+    int16_t *found = room(count * sizeof *found), *expected = room(count * sizeof *expected);
+    float inverse = count % 2 ? 1 : 0.5f;
+    set->encode_i16(found, x, inverse, count), qp_ref_encode_i16(expected, x, inverse, count);
+    same("encode_i16", found, expected, count * sizeof *found);
+  }
+  clear();
+}
+
 // Pairs are the upper halves of rounded numbers, the first one below.
 static void pairs(const qp_kernel_set *set) {
   for (size_t count = 1; count <= 130; count++) {
@@ -147,6 +161,7 @@ void test_codecs(const qp_kernel_set *set) {
   halves_there_and_back(set);
   decoders(set);
   rounding(set);
+  whole_numbers(set);
   if (set->pairs && set->pairs->supported())
     pairs(set);
   else if (set->pairs)

@@ -9,6 +9,11 @@ bash Tests/Fuzz/build.sh >/dev/null
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(safetensors index gguf tokenizer vocabulary config adapter template rows csv json)
 
+# A process that libFuzzer ends does not remove its files. In memory where there is such a folder.
+TMPDIR=$(mktemp -d "$([ -d /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")/qpeft-fuzz.XXXXXX")
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
 fuzz() {
   local target=$1 log=.build/fuzz/$1.log
   mkdir -p ".build/fuzz/found/$target"

@@ -3,14 +3,13 @@ internal import QPEFTFormats
 internal import QPEFTJSON
 internal import QPEFTText
 
-/// Files in memory that an input is written to, since readers map files.
+/// Temporary files that an input is written to, since readers map files.
 package final class ScratchFiles: Sendable {
   let directory: String
   let tokenizer: ChatTokenizer
 
   package init() throws {
-    let memory = "/dev/shm"
-    let place = FileManager.default.fileExists(atPath: memory) ? memory : FileManager.default.temporaryDirectory.path
+    let place = FileManager.default.temporaryDirectory.path
     directory = "\(place)/qpeft-fuzz-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
     for name in ["checkpoint", "sharded"] {
       try FileManager.default.createDirectory(atPath: "\(directory)/\(name)", withIntermediateDirectories: true)
