@@ -114,7 +114,7 @@ void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, con
   } else if (n == 1 && takes_blocks(set, w)) {
     arrange_for_blocks(&job, x, scratch);
   } else {
-    qp_matmul(y, x, w, n, 0, term, scratch);
+    qp_matmul(y, x, w, n, 0, 0, term, scratch);
     return;
   }
   if (set->narrow_rows) job.term = term;

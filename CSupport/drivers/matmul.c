@@ -258,38 +258,20 @@ static qp_operands operands_of(const qp_matrix *w, int in_bf16) {
   return qp_operands_of(qp_kernels(), in_bf16 && w->storage != QP_F32);
 }
 
-static void forward(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, int in_bf16,
-                    void *scratch) {
+void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, int in_bf16, const qp_low_rank *term,
+               void *scratch) {
   product p = {.operands = operands_of(w, in_bf16), .y = y, .x = x, .w = w, .outputs = w->rows, .depth = w->columns,
                .accumulate = accumulate, .term = term};
   multiply(p, n, scratch);
 }
 
-static void backward(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, int in_bf16,
-                     void *scratch) {
+size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n) { return scratch_bytes(n, w->columns); }
+
+void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, int in_bf16,
+                          const qp_low_rank *term, void *scratch) {
   product p = {.operands = operands_of(w, in_bf16), .y = dx, .x = dy, .w = w, .outputs = w->columns, .depth = w->rows,
                .accumulate = accumulate, .term = term, .transposed = 1};
   multiply(p, n, scratch);
-}
-
-void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch) {
-  forward(y, x, w, n, accumulate, term, 0, scratch);
-}
-
-void qp_matmul_bf16(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch) {
-  forward(y, x, w, n, accumulate, term, 1, scratch);
-}
-
-size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n) { return scratch_bytes(n, w->columns); }
-
-void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,
-                          void *scratch) {
-  backward(dx, dy, w, n, accumulate, term, 0, scratch);
-}
-
-void qp_matmul_transposed_bf16(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,
-                               void *scratch) {
-  backward(dx, dy, w, n, accumulate, term, 1, scratch);
 }
 
 size_t qp_matmul_transposed_scratch_bytes(const qp_matrix *w, size_t n) { return scratch_bytes(n, w->rows); }

@@ -100,13 +100,13 @@ typedef struct {
 
 /// y[n, rows] = x[n, columns] · Wᵀ + term  (`accumulate`: y += ...; term NULL: none). Never a float copy of W: panels are decoded into
 /// scratch.
-void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch);
-size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n);
-
-/// The same with x and W rounded to bfloat16 before they are multiplied, to even where two numbers are as near; products are exact, sums
+///
+/// in_bf16: x and W are rounded to bfloat16 before they are multiplied, to even where two numbers are as near; products are exact, sums
 /// and the term float32. Numbers below 2^-126 may count as zero. A W stored in float32 is not rounded, nor is x then. Twice as fast with many
-/// tokens where qp_has_bf16 says so, else a little slower than qp_matmul.
-void qp_matmul_bf16(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term, void *scratch);
+/// tokens where qp_has_bf16 says so, else a little slower.
+void qp_matmul(float *y, const float *x, const qp_matrix *w, size_t n, int accumulate, int in_bf16, const qp_low_rank *term,
+               void *scratch);
+size_t qp_matmul_scratch_bytes(const qp_matrix *w, size_t n);
 /// Whether the set in use multiplies bfloat16 numbers by instructions of their own.
 int qp_has_bf16(void);
 
@@ -115,13 +115,10 @@ int qp_has_bf16(void);
 /// 1/32700 of the sum over blocks of scale * (max|x| * Σ|level| + max|level| * Σ|x|). Otherwise as qp_matmul, whose scratch it takes.
 void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, const qp_low_rank *term, void *scratch);
 
-/// dx[n, columns] = dy[n, rows] · W + term  (`accumulate`: dx += ...; term NULL: none).
-void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,
-                          void *scratch);
+/// dx[n, columns] = dy[n, rows] · W + term  (`accumulate`: dx += ...; term NULL: none; in_bf16: dy and W are rounded, as in qp_matmul).
+void qp_matmul_transposed(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, int in_bf16,
+                          const qp_low_rank *term, void *scratch);
 size_t qp_matmul_transposed_scratch_bytes(const qp_matrix *w, size_t n);
-/// The same with dy and W rounded to bfloat16, as in qp_matmul_bf16.
-void qp_matmul_transposed_bf16(float *dx, const float *dy, const qp_matrix *w, size_t n, int accumulate, const qp_low_rank *term,
-                               void *scratch);
 
 /// y[n, columns] = W[ids[i], :]: rows decoded to float. Ids are checked by the caller.
 void qp_gather_rows(float *y, const qp_matrix *w, const int32_t *ids, size_t n);
@@ -199,7 +196,7 @@ typedef struct {
 /// out, q: [rows, heads, head]; k, v: [key rows, kv_heads, head], or, where head_rows is not 0, [kv_heads, head_rows, head], as a cache
 /// keeps them to be read one after the other; numbers of k and v are stored as `stored` says, QP_F32 or QP_F16; heads % kv_heads == 0.
 /// logsumexp: [heads, rows] kept for backward (may be NULL). scale multiplies q·k. in_bf16: operands of products, the probabilities too, are
-/// rounded to bfloat16 and sums are float32, as in qp_matmul_bf16; softmax is float32.
+/// rounded to bfloat16 and sums are float32, as in qp_matmul; softmax is float32.
 void qp_attention(float *out, float *logsumexp, const float *q, const void *k, const void *v, qp_storage stored, size_t head_rows,
                   const qp_segment *segments, size_t segment_count, size_t rows, size_t heads, size_t kv_heads, size_t head,
                   float scale, int in_bf16, void *scratch);

@@ -31,7 +31,7 @@ extension Kernels {
     withUnsafePointer(to: w.matrix) { matrix in
       withTerm(term, n: n, outputs: w.rows) { term in
         withScratch(scratch, qp_matmul_scratch_bytes(matrix, n)) {
-          (inBFloat16 ? qp_matmul_bf16 : qp_matmul)(y, x, matrix, n, accumulate ? 1 : 0, term, $0)
+          qp_matmul(y, x, matrix, n, accumulate ? 1 : 0, inBFloat16 ? 1 : 0, term, $0)
         }
       }
     }
@@ -63,8 +63,7 @@ extension Kernels {
     withUnsafePointer(to: w.matrix) { matrix in
       withTerm(term, n: n, outputs: w.columns) { term in
         withScratch(scratch, qp_matmul_transposed_scratch_bytes(matrix, n)) {
-          (inBFloat16 ? qp_matmul_transposed_bf16 : qp_matmul_transposed)(
-            dx, dy, matrix, n, accumulate ? 1 : 0, term, $0)
+          qp_matmul_transposed(dx, dy, matrix, n, accumulate ? 1 : 0, inBFloat16 ? 1 : 0, term, $0)
         }
       }
     }

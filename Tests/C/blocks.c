@@ -65,8 +65,8 @@ static void products(qp_storage storage, size_t n) {
   for (int i = 0; i < 2; i++) {
     const qp_matrix *m = i ? &plain : &w;
     y[i] = room_floats(n * w.rows), dx[i] = room_floats(n * w.columns);
-    qp_matmul(y[i], x, m, n, 0, NULL, room(qp_matmul_scratch_bytes(m, n)));
-    qp_matmul_transposed(dx[i], dy, m, n, 0, NULL, room(qp_matmul_transposed_scratch_bytes(m, n)));
+    qp_matmul(y[i], x, m, n, 0, 0, NULL, room(qp_matmul_scratch_bytes(m, n)));
+    qp_matmul_transposed(dx[i], dy, m, n, 0, 0, NULL, room(qp_matmul_transposed_scratch_bytes(m, n)));
   }
   at("storage %d, %zu tokens", storage, n);
   same("x · Wᵀ", y[0], y[1], n * w.rows * sizeof(float));

@@ -66,8 +66,7 @@ static void product_in(test_matrix *w, size_t n, int transposed, int is_bf16) {
   outputs o = {0};
   add_output(&o, random_floats(results, 1), results * sizeof(float));
   void *scratch = scratch_of(transposed ? qp_matmul_transposed_scratch_bytes(&w->view, n) : qp_matmul_scratch_bytes(&w->view, n));
-  WITH_THREADS(o, if (transposed)(is_bf16 ? qp_matmul_transposed_bf16 : qp_matmul_transposed)(o.now[0], x, &w->view, n, 0, term, scratch);
-               else (is_bf16 ? qp_matmul_bf16 : qp_matmul)(o.now[0], x, &w->view, n, 0, term, scratch));
+  WITH_THREADS(o, (transposed ? qp_matmul_transposed : qp_matmul)(o.now[0], x, &w->view, n, 0, is_bf16, term, scratch));
   free(scratch);
   within("product", o.now[0], exact, bound, results);
 }
@@ -116,7 +115,7 @@ static void fixed_point_of_interleaved(void) {
   float *x = random_floats(128, 1), *found = room_floats(64), *expected = room_floats(64);
   void *scratch = scratch_of(qp_matmul_scratch_bytes(&w.view, 1));
   qp_matmul_fixed(found, x, &w.view, 1, NULL, scratch);
-  qp_matmul(expected, x, &w.view, 1, 0, NULL, scratch);
+  qp_matmul(expected, x, &w.view, 1, 0, 0, NULL, scratch);
   free(scratch);
   same("fixed point", found, expected, 64 * sizeof(float));
   clear();
