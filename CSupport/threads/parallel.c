@@ -12,8 +12,7 @@
 
 enum {
   WATCHED_MICROSECONDS = 200,
-  LOOKS = 64,           // between looks at the clock
-  LOOKS_AT_END = 1000,  // before the core is offered to others
+  LOOKS = 64,  // before the core is offered to others
 };
 
 typedef struct {
@@ -59,12 +58,16 @@ static int join(void) {
   return 0;
 }
 
-static int join_within_the_watch(void) {
-  for (int64_t end = microseconds() + WATCHED_MICROSECONDS; microseconds() < end;) {
+static int nobody_inside(void) { return atomic_load(&places) == 0; }
+
+// Whether `happened` said so within that time.
+static int watch(int (*happened)(void), int64_t most) {
+  for (int64_t start = microseconds(); microseconds() - start < most;) {
     for (int i = 0; i < LOOKS; i++) {
-      if (join()) return 1;
+      if (happened()) return 1;
       look_away();
     }
+    sched_yield();
   }
   return 0;
 }
@@ -86,7 +89,7 @@ static void work(parallel_job *job) {
 static void *worker(void *unused) {
   (void)unused;
   for (;;) {
-    while (!join_within_the_watch()) sleep_until_wanted();
+    while (!watch(join, WATCHED_MICROSECONDS)) sleep_until_wanted();
     work(current);
     atomic_fetch_sub(&places, 1);
   }
@@ -116,13 +119,7 @@ static void invite(parallel_job *job, size_t workers) {
 // Who has not joined yet is not needed any more; who has is waited for.
 static void see_off(void) {
   atomic_fetch_and(&places, INSIDE);
-  for (size_t looks = 0; atomic_load(&places) != 0; looks++) {
-    if (looks < LOOKS_AT_END) {
-      look_away();
-    } else {
-      sched_yield();
-    }
-  }
+  watch(nobody_inside, INT64_MAX);
 }
 
 void qp_parallel_for(size_t tasks, qp_task *task, void *context) {
