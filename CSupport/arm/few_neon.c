@@ -5,6 +5,7 @@
 
 #include "arm/leaves_neon.h"
 #include "arm/planes_neon.h"
+#include "leaves/narrow.h"
 #include "leaves/q4_scales.h"
 
 int qp_few_takes_neon(const qp_matrix *w, size_t n, int transposed) {
@@ -124,12 +125,6 @@ __attribute__((always_inline)) static inline void narrow_rows(float *y, size_t l
       four_rows(y + t * ldy + r, x + t * columns, w, is_half, r, step, rows - r < 4 ? rows - r : 4, columns, accumulate);
 }
 
-void qp_narrow_rows_neon(float *y, size_t ldy, const float *x, const void *w, int is_half, size_t step, size_t rows, size_t columns,
-                         size_t n, int accumulate) {
-  is_half ? narrow_rows(y, ldy, x, w, 1, step, rows, columns, n, accumulate)
-          : narrow_rows(y, ldy, x, w, 0, step, rows, columns, n, accumulate);
-}
-
 // Sixteen columns from `first` on. `n`, at most 4, and `is_half` are constants of each call.
 __attribute__((always_inline)) static inline void sixteen_columns(float *y, size_t ldy, const float *x, size_t ldx, const void *w,
                                                                   const int is_half, size_t first, size_t step, size_t rows,
@@ -162,11 +157,7 @@ __attribute__((always_inline)) static inline void narrow_columns(float *y, size_
       }
 }
 
-void qp_narrow_columns_neon(float *y, size_t ldy, const float *x, size_t ldx, const void *w, int is_half, size_t step, size_t rows,
-                            size_t columns, size_t n, int accumulate) {
-  is_half ? narrow_columns(y, ldy, x, ldx, w, 1, step, rows, columns, n, accumulate)
-          : narrow_columns(y, ldy, x, ldx, w, 0, step, rows, columns, n, accumulate);
-}
+QP_NARROW_LEAVES(neon)
 
 // Adds `rows` rows from `first` on to sums[token][columns].
 __attribute__((always_inline)) static inline void q4_columns(float *sums, const float *dy, const qp_scales *s,

@@ -109,25 +109,11 @@ __attribute__((always_inline)) static inline void dense_row(float *y, size_t ldy
   }
 }
 
-#define DENSE(N)                                                                               \
-  case N:                                                                                      \
-    for (; row < end; row++) dense_row(y, ldy, x, w, storage, row, N, accumulate);             \
-    break;
-
-__attribute__((always_inline)) static inline void dense(float *y, size_t ldy, const float *x, const qp_matrix *w,
-                                                        const qp_storage storage, size_t row, size_t end, size_t n,
-                                                        int accumulate) {
-  switch (n) { DENSE(1) DENSE(2) DENSE(3) DENSE(4) }
-}
+#include "x86/few_dense.h"
 
 void qp_few_rows_avx512(float *y, size_t ldy, const float *x, const qp_matrix *w, size_t row, size_t rows, size_t n,
                         int accumulate) {
-  switch (w->storage) {
-    case QP_F32: dense(y, ldy, x, w, QP_F32, row, row + rows, n, accumulate); return;
-    case QP_F16: dense(y, ldy, x, w, QP_F16, row, row + rows, n, accumulate); return;
-    case QP_BF16: dense(y, ldy, x, w, QP_BF16, row, row + rows, n, accumulate); return;
-    default: break;
-  }
+  if (qp_few_dense(y, ldy, x, w, row, rows, n, accumulate)) return;
   // Four tokens fill the registers; so many columns at a time that they stay in the nearest cache.
   qp_scales s = qp_scales_of(w);
   size_t block = n <= 2 ? w->columns : QP_FEW_DEPTH;

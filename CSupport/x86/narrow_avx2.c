@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include "leaves/narrow.h"
 #include "x86/leaves_avx2.h"
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
@@ -69,17 +70,7 @@ __attribute__((always_inline)) static inline void narrow_rows(float *y, size_t l
   if (t < n) all_rows(y + t * ldy, ldy, x + t * columns, w, is_half, step, rows, columns, 1, accumulate);
 }
 
-void qp_narrow_rows_avx2(float *y, size_t ldy, const float *x, const void *w, int is_half, size_t step, size_t rows, size_t columns,
-                         size_t n, int accumulate) {
-  is_half ? narrow_rows(y, ldy, x, w, 1, step, rows, columns, n, accumulate)
-          : narrow_rows(y, ldy, x, w, 0, step, rows, columns, n, accumulate);
-}
-
-void qp_narrow_columns_avx2(float *y, size_t ldy, const float *x, size_t ldx, const void *w, int is_half, size_t step, size_t rows,
-                            size_t columns, size_t n, int accumulate) {
-  is_half ? narrow_columns(y, ldy, x, ldx, w, 1, step, rows, columns, n, accumulate)
-          : narrow_columns(y, ldy, x, ldx, w, 0, step, rows, columns, n, accumulate);
-}
+QP_NARROW_LEAVES(avx2)
 
 #pragma clang attribute pop
 #endif

@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include "leaves/narrow.h"
 #include "x86/leaves_avx512.h"
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
@@ -81,17 +82,7 @@ __attribute__((always_inline)) static inline void narrow_rows(float *y, size_t l
     }
 }
 
-void qp_narrow_rows_avx512(float *y, size_t ldy, const float *x, const void *w, int is_half, size_t step, size_t rows, size_t columns,
-                           size_t n, int accumulate) {
-  is_half ? narrow_rows(y, ldy, x, w, 1, step, rows, columns, n, accumulate)
-          : narrow_rows(y, ldy, x, w, 0, step, rows, columns, n, accumulate);
-}
-
-void qp_narrow_columns_avx512(float *y, size_t ldy, const float *x, size_t ldx, const void *w, int is_half, size_t step, size_t rows,
-                              size_t columns, size_t n, int accumulate) {
-  is_half ? narrow_columns(y, ldy, x, ldx, w, 1, step, rows, columns, n, accumulate)
-          : narrow_columns(y, ldy, x, ldx, w, 0, step, rows, columns, n, accumulate);
-}
+QP_NARROW_LEAVES(avx512)
 
 #pragma clang attribute pop
 #endif
