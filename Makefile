@@ -14,6 +14,8 @@ build: ## The command, in .build/release/qpeft
 	$(BUILD) --product qpeft
 
 binary: ## The command as one file that runs without the toolchain, .build/standalone/qpeft (Linux)
+	@[ -n "$$(ls /usr/include/curl/curl.h /usr/include/*/curl/curl.h 2>/dev/null)" ] \
+	  || { echo "libcurl's headers are missing: libcurl4-openssl-dev on Debian and Ubuntu"; exit 1; }
 	$(BUILD) --product qpeft --static-swift-stdlib --scratch-path .build/standalone-parts
 	mkdir -p .build/standalone
 	strip -o .build/standalone/qpeft "$$($(BUILD) --static-swift-stdlib --scratch-path .build/standalone-parts --show-bin-path)/qpeft"
