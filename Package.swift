@@ -98,7 +98,7 @@ let package = Package(
     // Measures kernels against OpenBLAS (Docs/Kernels.md). In this package because kernels are not public.
     .executableTarget(
       name: "KernelBenchmark", dependencies: ["QPEFTMeasurement", "QPEFTKernels"], path: "Benchmarks/Kernels",
-      swiftSettings: swiftSettings),
+      exclude: ["measure.sh", "results"], swiftSettings: swiftSettings),
 
     // What is done with files of strangers: for the tests that change their bytes, and for libFuzzer (Docs/Reliability.md).
     .target(
