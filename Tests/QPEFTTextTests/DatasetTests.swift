@@ -86,6 +86,53 @@ import Testing
     #expect(texts.first == "one<|c|>")
   }
 
+  @Test("what a template writes before an answer that opens a chat is not trained")
+  func firstAnswer() throws {
+    let chat = try ChatFixture.chat(
+      """
+      {% for m in messages %}{% if loop.first and m.role != 'system' %}<|a|>system
+      Be good.<|c|>
+      {% endif %}<|a|>{{ m.role }}
+      {{ m.content }}<|c|>
+      {% endfor %}{% if add_generation_prompt %}<|a|>assistant
+      {% endif %}
+      """)
+    for word in ["Quick", "zero", "hello"] {
+      let row = """
+        {"messages": [{"role": "assistant", "content": "\(word)"}, {"role": "user", "content": "q"}, \
+        {"role": "assistant", "content": "two"}]}
+        """
+      let example = try ChatFixture.dataset(row, chat).example(at: 0)
+      #expect(example.trainedTexts(chat.tokenizer) == ["\(word)<|c|>", "two<|c|>"])
+    }
+  }
+
+  @Test("an answer that begins like what the generation prompt opens is trained from its first letter")
+  func likeThePrompt() throws {
+    let chat = try ChatFixture.chat(
+      """
+      {% for m in messages %}{% if m.role == 'user' %}<|b|>{{ m.content }}\
+      {% else %}<|a|>{{ m.content.split('</think>')[-1] }}<|c|>{% endif %}{% endfor %}\
+      {% if add_generation_prompt %}<|a|><think>
+      {% endif %}
+      """)
+    let row = #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "<table><tr>"}]}"#
+    let example = try ChatFixture.dataset(row, chat).example(at: 0)
+    #expect(example.trainedTexts(chat.tokenizer) == ["<table><tr><|c|>"])
+  }
+
+  @Test("the prompt for an answer to come, which some templates write behind every chat, is not trained")
+  func alwaysPrompted() throws {
+    let chat = try ChatFixture.chat(
+      """
+      {% for m in messages %}<|a|>{{ m.role }}
+
+      {{ m.content | trim }}<|c|>{% endfor %}{{ '<|a|>assistant\n\n' }}
+      """)
+    let example = try ChatFixture.dataset(Self.threeTurns, chat).example(at: 0)
+    #expect(example.trainedTexts(chat.tokenizer) == ["hello<|c|>", "hello world<|c|>"])
+  }
+
   @Test("answers that a template marks with generation blocks are taken from there")
   func generationBlocks() throws {
     let chat = try ChatFixture.chat(

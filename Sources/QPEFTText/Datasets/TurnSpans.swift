@@ -5,7 +5,8 @@ internal import QPEFTJSON
 /// the first is the answer. Some templates treat early turns unlike late ones (a system prompt that moves into the last
 /// question, thoughts that are dropped from earlier answers, an end token behind the last turn only), so that such a
 /// prefix is none of the whole text. Then the chat is rendered with a stand-in for the answer: what is the same before
-/// and behind the stand-in is around the answer.
+/// and behind the stand-in is around the answer. The same tells where an answer begins that nothing comes before, and
+/// where it ends in a template that writes a generation prompt behind every chat.
 ///
 /// Every answer takes two renderings of what is before it, which is why there is a limit to answers and text.
 struct TurnSpans {
@@ -35,10 +36,12 @@ struct TurnSpans {
     let whole = try template.render(messages, context)
     if !whole.generations.isEmpty, given == 0 { return (whole.text, whole.generations, nil) }
     let bytes = Array(whole.text.utf8)
+    let always = rendered(upTo: messages.count, addGenerationPrompt: true) == bytes
     var spans: [Range<Int>] = []
     var end = 0
     for index in turns(given: given) {
-      guard let span = span(of: index, in: bytes), span.lowerBound >= end, !span.isEmpty else {
+      guard let span = span(of: index, in: bytes, isAlwaysPrompted: always), span.lowerBound >= end, !span.isEmpty
+      else {
         return (whole.text, spans, index)
       }
       end = span.upperBound
@@ -47,7 +50,8 @@ struct TurnSpans {
     return (whole.text, spans, nil)
   }
 
-  private func span(of index: Int, in whole: [UInt8]) -> Range<Int>? {
+  /// `isAlwaysPrompted`: the template makes the same of a chat with the generation prompt and without.
+  private func span(of index: Int, in whole: [UInt8], isAlwaysPrompted: Bool) -> Range<Int>? {
     var standIn: Range<Int>?
     func contentSpan() -> Range<Int>? {
       if standIn == nil { standIn = spanByStandIn(of: index, in: whole) }
@@ -55,20 +59,45 @@ struct TurnSpans {
     }
     guard let start = start(of: index, in: whole) ?? contentSpan()?.lowerBound else { return nil }
     if let after = rendered(upTo: index + 1), whole.starts(with: after), after.count > start {
-      return start..<after.count
+      guard isAlwaysPrompted, let content = contentSpan(), content.lowerBound == start, content.upperBound < after.count
+      else { return start..<after.count }
+      // What stands behind the question as well is the prompt for an answer to come.
+      let behind = after[content.upperBound...].reversed()
+      let isPrompt = rendered(upTo: index).map { $0.count == start && $0.reversed().starts(with: behind) } ?? false
+      return start..<(isPrompt ? content.upperBound : after.count)
     }
     guard let end = contentSpan()?.upperBound, end > start else { return nil }
     return start..<end
   }
 
   private func start(of index: Int, in whole: [UInt8]) -> Int? {
-    if index == 0 { return 0 }
+    // What is before a first answer is the template's own: its name for the assistant, maybe a system prompt.
+    if index == 0 { return firstWritten(in: index, whole) ?? 0 }
     let prompted = rendered(upTo: index, addGenerationPrompt: true)
     if let prompted, whole.starts(with: prompted) { return prompted.count }
-    // The prompt may open something that this answer does not have, such as thoughts.
+    // The prompt may open something that this answer does not have, such as thoughts, and end as the answer begins.
     guard let plain = rendered(upTo: index), whole.starts(with: plain) else { return nil }
-    return max(plain.count, prompted.map { Self.commonPrefix($0, whole) } ?? 0)
+    let common = prompted.map { Self.commonPrefix($0, whole) } ?? 0
+    return max(plain.count, min(common, firstWritten(in: index, whole) ?? common))
   }
+
+  /// Where the words of a message begin: up to there the text is the same with other words. Of two words that begin
+  /// differently one differs from the first that is there.
+  private func firstWritten(in index: Int, _ whole: [UInt8]) -> Int? {
+    guard let message = messages[index].object else { return nil }
+    let written = Self.written.filter { message[$0]?.string?.isEmpty == false }
+    guard !written.isEmpty else { return nil }
+    let same = ["Q", "z"].compactMap { other -> Int? in
+      var (chat, changed) = (messages, message)
+      for name in written { changed[name] = .string(other) }
+      chat[index] = .object(changed)
+      return (try? template.render(chat, context).text).map { Self.commonPrefix(Array($0.utf8), whole) }
+    }
+    return same.count == 2 ? same.min() : nil
+  }
+
+  /// Fields of a message that hold words of the model.
+  private static let written = ["content", "reasoning_content", "reasoning", "thinking"]
 
   private func rendered(upTo count: Int, addGenerationPrompt: Bool = false) -> [UInt8]? {
     let prefix = Array(messages.prefix(count))
