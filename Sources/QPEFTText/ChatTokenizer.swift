@@ -31,9 +31,9 @@ public struct ChatTokenizer: Sendable {
     addedBOS = addsBOS ? bosID : nil
   }
 
-  /// Reads `tokenizer.json`, `tokenizer_config.json`, `special_tokens_map.json`, `generation_config.json`,
-  /// `config.json` and `chat_template.jinja` of a model directory; only the first must exist, or a SentencePiece
-  /// `tokenizer.model` in its place.
+  /// Reads `tokenizer.json`, `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`,
+  /// `generation_config.json`, `config.json` and `chat_template.jinja` of a model directory; only the first must exist, or a
+  /// SentencePiece `tokenizer.model` in its place.
   ///
   /// - Throws: ``TokenizerError`` or ``TemplateError``, naming file and remedy.
   public static func load(directory: String) throws -> ChatTokenizer {
@@ -46,8 +46,9 @@ public struct ChatTokenizer: Sendable {
   public static func load(_ files: ModelTextFiles) throws -> ChatTokenizer {
     func json(_ name: String) throws(TokenizerError) -> JSONValue { try files.json(name) ?? .null }
     let settings = try json("tokenizer_config.json")
-    let tokenizer = try tokenizer(files, settings)
     let map = try json("special_tokens_map.json")
+    let named = NamedTokens(settings: settings, map: map, added: try json("added_tokens.json"))
+    let tokenizer = try tokenizer(files, settings, named)
     let generation = try json("generation_config.json")
     let config = try json("config.json")
 
@@ -77,31 +78,40 @@ public struct ChatTokenizer: Sendable {
     let pad = try id("pad") ?? ids(config["pad_token_id"]).first
     return ChatTokenizer(
       tokenizer: tokenizer,
-      template: try templateSource(settings, files).map {
-        try ChatTemplate($0, variables: variables)
+      template: try templateSources(settings, files).map {
+        try ChatTemplate($0.text, variables: variables, toolUse: $0.toolUse)
       },
       bosID: bos, eosIDs: ends, padID: pad,
       addsBOS: settings["add_bos_token"]?.bool == true && tokenizer.prefixIDs.isEmpty)
   }
 
-  private static func tokenizer(_ files: ModelTextFiles, _ settings: JSONValue) throws(TokenizerError) -> Tokenizer {
-    if let vocabulary = try files.json("tokenizer.json") { return try Tokenizer(json: vocabulary) }
+  private static func tokenizer(
+    _ files: ModelTextFiles, _ settings: JSONValue, _ named: NamedTokens
+  ) throws(TokenizerError) -> Tokenizer {
+    if let vocabulary = try files.json("tokenizer.json") { return try Tokenizer(json: named.merged(into: vocabulary)) }
     guard let model = try files.bytes("tokenizer.model") else {
       throw .missingFile(directory: files.place, file: "tokenizer.json")
     }
-    var tokenizer = try Tokenizer(sentencePiece: model)
+    let vocabulary = try SentencePieceVocabulary.json(model, file: "tokenizer.model")
+    var tokenizer = try Tokenizer(json: named.merged(into: vocabulary), file: "tokenizer.model")
     if settings["add_bos_token"]?.bool == false { tokenizer.prefix = [] }
     return tokenizer
   }
 
-  /// A file of its own comes before the configuration; of several named templates, the default.
-  private static func templateSource(_ settings: JSONValue, _ files: ModelTextFiles) throws(TokenizerError) -> String? {
-    if let text = try files.bytes("chat_template.jinja") { return String(decoding: text, as: UTF8.self) }
-    if let text = try files.json("chat_template.json")?["chat_template"]?.string { return text }
-    if let text = settings["chat_template"]?.string { return text }
+  /// A file of its own comes before the configuration; of several named templates, the default, and that for chats with
+  /// tools.
+  private static func templateSources(
+    _ settings: JSONValue, _ files: ModelTextFiles
+  ) throws(TokenizerError) -> (text: String, toolUse: String?)? {
+    if let text = try files.bytes("chat_template.jinja") {
+      let toolUse = try files.bytes("additional_chat_templates/tool_use.jinja")
+      return (String(decoding: text, as: UTF8.self), toolUse.map { String(decoding: $0, as: UTF8.self) })
+    }
+    if let text = try files.json("chat_template.json")?["chat_template"]?.string { return (text, nil) }
+    if let text = settings["chat_template"]?.string { return (text, nil) }
     let named = settings["chat_template"]?.array ?? []
-    let chosen = named.first { $0["name"]?.string == "default" } ?? named.first
-    return chosen?["template"]?.string
+    func text(_ name: String) -> String? { named.first { $0["name"]?.string == name }?["template"]?.string }
+    return (text("default") ?? named.first?["template"]?.string).map { ($0, text("tool_use")) }
   }
 
   /// Ids of a text as a model sees it, with the tokens around it that the model wants.

@@ -36,6 +36,66 @@ import Testing
     }
   }
 
+  @Test("the template for tools is used where tools are given, and what is wrong in it is said then")
+  func toolTemplate() throws {
+    try Fixtures.withTemporaryDirectory { directory in
+      try ChatFixture.write(to: directory, nil)
+      func template(_ toolUse: String) throws -> ChatTemplate {
+        let named = #"[{"name": "tool_use", "template": "\#(toolUse)"}, {"name": "default", "template": "x"}]"#
+        try Fixtures.write("{\"chat_template\": \(named)}", to: "\(directory)/tokenizer_config.json")
+        return try #require(try ChatTokenizer.load(directory: directory).template)
+      }
+      #expect(try template("t{{ tools | length }}").render([]).text == "x")
+      #expect(try template("t{{ tools | length }}").render([], tools: ["f"]).text == "t1")
+      #expect(try template("{{").render([]).text == "x")
+      #expect(throws: TemplateError.self) { try template("{{").render([], tools: ["f"]) }
+
+      try FileManager.default.createDirectory(
+        atPath: "\(directory)/additional_chat_templates", withIntermediateDirectories: false)
+      try Fixtures.write("y", to: "\(directory)/chat_template.jinja")
+      try Fixtures.write("u", to: "\(directory)/additional_chat_templates/tool_use.jinja")
+      let chat = try ChatTokenizer.load(directory: directory)
+      #expect(try chat.template?.render([]).text == "y")
+      #expect(try chat.template?.render([], tools: ["f"]).text == "u")
+    }
+  }
+
+  @Test("added tokens that stand beside tokenizer.json alone are found in a text as one")
+  func namedTokens() throws {
+    try Fixtures.withTemporaryDirectory { directory in
+      try ChatFixture.write(to: directory)
+      let plain = try ChatTokenizer.load(directory: directory).tokenizer
+      // A word of the vocabulary that merges do not find between other letters.
+      let wordID = try #require(
+        (300..<Int32(plain.vocabularySize)).first { id in
+          let word = plain.decode([id])
+          return word.allSatisfy { $0.isASCII && $0.isLetter } && !plain.encode("x\(word)x").contains(id)
+        })
+      let word = plain.decode([wordID])
+      let next = Int32(plain.vocabularySize)
+      func ids(_ settings: String, _ text: String, _ files: [String: String] = [:]) throws -> [Int32] {
+        try Fixtures.write(settings, to: "\(directory)/tokenizer_config.json")
+        for (name, text) in files { try Fixtures.write(text, to: "\(directory)/\(name)") }
+        defer { for name in files.keys { try? FileManager.default.removeItem(atPath: "\(directory)/\(name)") } }
+        return try ChatTokenizer.load(directory: directory).encode(text)
+      }
+      let text = "x\(word)x"
+      #expect(try ids("{}", text) == plain.encode(text))
+      // A role, a list, another file: the vocabulary has the token.
+      #expect(try ids(#"{"eos_token": "\#(word)"}"#, text).contains(wordID))
+      #expect(try ids(#"{"additional_special_tokens": ["\#(word)"]}"#, text).contains(wordID))
+      let map = #"{"pad_token": {"content": "\#(word)"}}"#
+      #expect(try ids("{}", text, ["special_tokens_map.json": map]).contains(wordID))
+      // New ones bring their ids.
+      #expect(try ids(#"{"added_tokens_decoder": {"\#(next)": {"content": "<new>"}}}"#, "x<new>").last == next)
+      #expect(try ids("{}", "x<new>", ["added_tokens.json": #"{"<new>": \#(next)}"#]).last == next)
+      // Flags of the configuration come first.
+      let end = try #require(plain.id(ofToken: "<|c|>"))
+      let strips = #"{"added_tokens_decoder": {"\#(end)": {"content": "<|c|>", "special": true, "lstrip": true}}}"#
+      #expect(try ids(strips, "x  <|c|>") == plain.encode("x") + [end])
+    }
+  }
+
   @Test("a chat is encoded up to where the answer begins")
   func encodeChat() throws {
     let chat = try ChatFixture.chat()

@@ -1,6 +1,13 @@
 internal import QPEFTJSON
 
 extension SentencePieceVocabulary {
+  /// The `tokenizer.json` that says what a `tokenizer.model` says.
+  ///
+  /// - Throws: what ``init(bytes:name:)`` throws.
+  static func json(_ bytes: [UInt8], file: String) throws(TokenizerError) -> JSONValue {
+    try TextFile.json(try SentencePieceVocabulary(bytes: bytes, name: file).tokenizerJSON(), path: file)
+  }
+
   /// Reads a `tokenizer.model`: the few fields of SentencePiece's message that say how to encode.
   ///
   /// - Parameter name: the file's name for errors.

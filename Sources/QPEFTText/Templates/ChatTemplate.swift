@@ -9,6 +9,8 @@ public struct ChatTemplate: Sendable {
   /// The template as written.
   public let source: String
   private let nodes: [TemplateNode]
+  /// What is rendered where tools are given, or why it cannot be read.
+  private let toolUse: Result<[TemplateNode], TemplateError>?
   private let variables: [String: TemplateValue]
 
   /// What a template made of some messages.
@@ -21,13 +23,25 @@ public struct ChatTemplate: Sendable {
 
   /// Reads a template.
   ///
-  /// - Parameter variables: what it may use beside the messages, such as `bos_token`.
+  /// - Parameters:
+  ///   - variables: what it may use beside the messages, such as `bos_token`.
+  ///   - toolUse: the template for chats with tools, where the model has one of its own (`tool_use`). What is wrong in it is
+  ///     said when it is used.
   /// - Throws: ``TemplateError`` where the template is not valid or uses what is not known here.
-  public init(_ source: String, variables: [String: JSONValue] = [:]) throws(TemplateError) {
+  public init(
+    _ source: String, variables: [String: JSONValue] = [:], toolUse: String? = nil
+  ) throws(TemplateError) {
     self.source = source
-    var parser = try TemplateParser(source)
-    nodes = try parser.template()
+    nodes = try Self.nodes(source)
+    self.toolUse = toolUse.map { other in
+      Result { () throws(TemplateError) in try Self.nodes(other) }
+    }
     self.variables = variables.mapValues(TemplateValue.init)
+  }
+
+  private static func nodes(_ source: String) throws(TemplateError) -> [TemplateNode] {
+    var parser = try TemplateParser(source)
+    return try parser.template()
   }
 
   /// Renders messages.
@@ -49,7 +63,7 @@ public struct ChatTemplate: Sendable {
     globals["documents"] = TemplateValue.none
     for (name, value) in variables { globals[name] = TemplateValue(value) }
     var renderer = TemplateRenderer(globals: globals) { Self.format($0, now ?? Date()) }
-    let text = try renderer.render(nodes)
+    let text = try renderer.render(tools == nil ? nodes : toolUse?.get() ?? nodes)
     return Rendering(text: text, generations: renderer.generations)
   }
 

@@ -14,17 +14,8 @@ extension Tokenizer {
   ///
   /// - Throws: ``TokenizerError`` naming the part that cannot be read or is not known.
   public init(sentencePiece path: String) throws(TokenizerError) {
-    try self.init(sentencePiece: try TextFile.bytes(at: path), file: (path as NSString).lastPathComponent)
-  }
-
-  /// Builds a tokenizer from the contents of a SentencePiece `tokenizer.model`.
-  init(sentencePiece bytes: [UInt8], file name: String = "tokenizer.model") throws(TokenizerError) {
-    let vocabulary = try SentencePieceVocabulary(bytes: bytes, name: name)
-    let json: JSONValue
-    do throws(JSONError) {
-      json = try JSONValue(parsing: vocabulary.tokenizerJSON())
-    } catch { throw .malformedJSON(file: name, reason: error.description) }
-    self = try Tokenizer(json: json, file: name)
+    let file = (path as NSString).lastPathComponent
+    self = try Tokenizer(json: try SentencePieceVocabulary.json(try TextFile.bytes(at: path), file: file), file: file)
   }
 
   /// Builds a tokenizer from the contents of a `tokenizer.json`.
