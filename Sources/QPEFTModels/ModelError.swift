@@ -10,6 +10,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   case unsupportedRopeScaling(String)
   /// A weight's shape is not what the configuration says.
   case shape(tensor: String, expected: [Int], found: [Int])
+  /// `config.json` ties the head to the embedding, and there is a head that differs from it.
+  case untiedHead(tensor: String)
 
   /// The failure in a sentence.
   public var description: String {
@@ -20,6 +22,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     case .unsupportedRopeScaling(let kind):
       "config.json: rope scaling \(kind) is not supported"
     case .shape(let tensor, let expected, let found): "\(tensor) has shape \(found), config.json says \(expected)"
+    case .untiedHead(let tensor): "\(tensor) differs from the embedding, and config.json says that they are one"
     }
   }
 
@@ -31,6 +34,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
       "use a model of the architectures \(supported.joined(separator: ", "))"
     case .unsupportedRopeScaling: "use a model with the rope scaling linear or llama3, or none"
     case .shape: "use weights and config.json of one model"
+    case .untiedHead: "set tie_word_embeddings to false to use it, or take it out of the weights"
     }
   }
 }

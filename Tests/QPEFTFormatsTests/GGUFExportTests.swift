@@ -156,6 +156,14 @@ import Testing
         #expect(found["factor"]?.number == rope?["factor"]?.number)
         let theta = wanted["rope_theta"] ?? rope?["rope_theta"]
         #expect(config["rope_theta"]?.number == theta?.number)
+        guard name == "rope-linear" else { return }
+        // llama.cpp takes a factor whose type is not said for a linear one.
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        let key = try #require(bytes.range(of: Data("llama.rope.scaling.type".utf8)))
+        var untyped = bytes
+        untyped.replaceSubrange(key, with: Data("llama.rope.scaling.typo".utf8))
+        try untyped.write(to: URL(fileURLWithPath: path))
+        #expect(try GGUFLlama(GGUFFile(path: path)).config["rope_scaling"] == found)
       }
     }
   }

@@ -18,6 +18,30 @@ struct GoldenLogitsTests {
     let trained_tokens: Int
   }
 
+  /// A model's weights, and a head beside them.
+  private struct WithHead: WeightSource {
+    let base: HuggingFaceDirectory
+    let head: Tensor
+
+    func contains(_ name: String) -> Bool { name == "lm_head.weight" || base.contains(name) }
+    func frozenMatrix(named name: String) throws -> any FrozenMatrix {
+      name == "lm_head.weight" ? DenseMatrix(head) : try base.frozenMatrix(named: name)
+    }
+    func vector(named name: String) throws -> Tensor { try base.vector(named: name) }
+  }
+
+  @Test("a head beside the embedding that is said to be the head must be the same")
+  func untiedHead() throws {
+    let directory = try HuggingFaceDirectory(path: "\(Self.fixtures)/tied-f32")
+    let table = try directory.frozenMatrix(named: "model.embed_tokens.weight")
+    var head = table.rows((0..<table.rows).map(Int32.init))
+    _ = try Models.open(config: directory.configData, weights: WithHead(base: directory, head: head))
+    head.withMutableElements { $0[$0.count - 1] += 1 }
+    #expect(throws: ModelError.untiedHead(tensor: "lm_head.weight")) {
+      try Models.open(config: directory.configData, weights: WithHead(base: directory, head: head))
+    }
+  }
+
   @Test(
     "logits and loss",
     arguments: [

@@ -44,6 +44,9 @@ struct ModelConfigurationTests {
     #expect(old.ropeScaling == .linear(factor: 4) && old.ropeTheta == 500_000)
     #expect(new == old)
     #expect(try decode(["rope_parameters": ["rope_type": "default", "rope_theta": 1e4]]).ropeScaling == .none)
+    // What stands in both spellings: the inner base, and parameters rather than an empty scaling.
+    let linear: [String: Any] = ["rope_type": "linear", "factor": 4, "rope_theta": 5e5]
+    #expect(try decode(["rope_theta": 1e4, "rope_scaling": [String: Any](), "rope_parameters": linear]) == old)
   }
 
   @Test func `Llama 3's scaling keeps fast pairs, slows slow ones and passes smoothly between`() {

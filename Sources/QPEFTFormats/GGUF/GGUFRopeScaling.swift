@@ -7,7 +7,11 @@ enum GGUFRopeScaling {
   /// `rope_scaling` of `config.json`, or nil for none.
   static func config(_ gguf: GGUFFile, head: Int) throws(GGUFError) -> JSONValue? {
     let path = gguf.path
-    let kind = try gguf.optionalString("llama.rope.scaling.type") ?? "none"
+    // As llama.cpp has it: a factor alone is a linear one, also under its old name.
+    let oldFactor = try gguf.optionalNumber("llama.rope.scale_linear")
+    let factor = try gguf.optionalNumber("llama.rope.scaling.factor") ?? oldFactor
+    let isScaled = factor.map { $0 != 0 && $0 != 1 } ?? false
+    let kind = try gguf.optionalString("llama.rope.scaling.type") ?? (isScaled ? "linear" : "none")
     if let entry = gguf.entry("rope_freqs.weight") {
       guard kind == "none" || kind == "llama3" else {
         throw .unsupportedFeature(file: path, feature: "rope scaling \(kind) with rope_freqs")
@@ -17,9 +21,7 @@ enum GGUFRopeScaling {
     switch kind {
     case "none": return nil
     case "linear":
-      guard let factor = try gguf.optionalNumber("llama.rope.scaling.factor") else {
-        throw .missingKey(file: path, key: "llama.rope.scaling.factor")
-      }
+      guard let factor else { throw .missingKey(file: path, key: "llama.rope.scaling.factor") }
       return ["rope_type": "linear", "type": "linear", "factor": .number(factor)]
     default: throw .unsupportedFeature(file: path, feature: "rope scaling \(kind)")
     }

@@ -26,6 +26,7 @@ public struct Llama: LanguageModel {
     let reader = LlamaReader(configuration: configuration, weights: weights, adapters: adapters, modules: modules)
     let tied = configuration.tiesHead
     let table = try reader.matrix("model.embed_tokens", configuration.vocabularySize, configuration.hiddenSize)
+    if tied { try reader.checkHead(isLike: table) }
     embedding = try reader.trainable(table, ModuleSite(name: "model.embed_tokens", kind: .embedding, isTied: tied))
     blocks = try (0..<configuration.blockCount).map(reader.block)
     norm = try reader.norm("model.norm")
@@ -146,6 +147,17 @@ private struct LlamaReader {
         tensor: "\(name).weight", expected: [rows, columns], found: [matrix.rows, matrix.columns])
     }
     return matrix
+  }
+
+  /// Of a head beside the embedding that is said to be the head, transformers 4 sees nothing and 5 takes it: it must be the
+  /// same.
+  func checkHead(isLike table: any FrozenMatrix) throws {
+    guard weights.contains("lm_head.weight"), !Tensor.isPlanning else { return }
+    let head = try matrix("lm_head", table.rows, table.columns)
+    for first in stride(from: 0, to: table.rows, by: 1024) {
+      let ids = (first..<min(table.rows, first + 1024)).map(Int32.init)
+      guard head.rows(ids) == table.rows(ids) else { throw ModelError.untiedHead(tensor: "lm_head.weight") }
+    }
   }
 
   func norm(_ name: String) throws -> RMSNorm {

@@ -27,6 +27,8 @@ public struct LlamaConfiguration: Hashable, Sendable, Decodable {
     var rope_type, type: String?
     var rope_theta, factor, low_freq_factor, high_freq_factor: Float?
     var original_max_position_embeddings: Int?
+
+    var isEmpty: Bool { rope_type == nil && type == nil && rope_theta == nil && factor == nil }
   }
 
   /// Reads the keys of `config.json`; throws `ModelError` naming a key that is missing or makes no sense.
@@ -89,11 +91,13 @@ public struct LlamaConfiguration: Hashable, Sendable, Decodable {
     let rope: Rope?
     do {
       let scaling = try values.decodeIfPresent(Rope.self, forKey: .rope_scaling)
-      rope = try scaling ?? values.decodeIfPresent(Rope.self, forKey: .rope_parameters)
+      let isGiven = scaling.map { !$0.isEmpty } ?? false
+      rope = isGiven ? scaling : try values.decodeIfPresent(Rope.self, forKey: .rope_parameters)
     } catch {
       throw ModelError.configuration(key: "rope_scaling", problem: "is not an object of numbers")
     }
-    ropeTheta = try number(.rope_theta, default: rope?.rope_theta ?? 10_000)
+    // The one among the parameters comes first, as in transformers.
+    ropeTheta = try rope?.rope_theta ?? number(.rope_theta, default: 10_000)
     guard ropeTheta > 0 else {
       throw ModelError.configuration(key: "rope_theta", problem: "\(ropeTheta) is not positive")
     }

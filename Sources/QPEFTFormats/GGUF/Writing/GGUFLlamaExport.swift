@@ -33,8 +33,9 @@ struct GGUFLlamaExport {
     guard head > 0, head % 2 == 0 else { throw .configuration(key: "head_dim", problem: "is not even") }
     vocabularySize = try integer("vocab_size")
     tiesHead = json["tie_word_embeddings"]?.bool ?? false
-    let rope = json["rope_scaling"] ?? json["rope_parameters"]
-    let theta = json["rope_theta"]?.number ?? rope?["rope_theta"]?.number ?? 10_000
+    let scaling = json["rope_scaling"].flatMap { $0.object?.count == 0 ? nil : $0 }
+    let rope = scaling ?? json["rope_parameters"]
+    let theta = rope?["rope_theta"]?.number ?? json["rope_theta"]?.number ?? 10_000
     let positions = try integer("max_position_embeddings")
     func count(_ key: String, _ value: Int) { metadata.append(("llama." + key, .unsigned(UInt32(value)))) }
     count("block_count", blocks)
