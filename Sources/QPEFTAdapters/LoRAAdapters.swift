@@ -86,6 +86,10 @@ public final class LoRAAdapters {
     if parameter.name.contains(".lora_B.") || parameter.value.shape.rank == 1 {
       parameter.learningRateRatio = configuration.plusRatio
     }
+    // As transformers' Trainer has it: neither biases nor norms decay, but magnitudes do.
+    if parameter.value.shape.rank == 1, !parameter.name.hasSuffix(".lora_magnitude_vector") {
+      parameter.weightDecayRatio = 0
+    }
     parameters.append(parameter)
   }
 

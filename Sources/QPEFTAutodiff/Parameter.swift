@@ -20,6 +20,8 @@ public final class Parameter: @unchecked Sendable {
   public private(set) var version = 0
   /// The optimizer's learning rate times this is the rate of this parameter.
   public var learningRateRatio = 1.0
+  /// The optimizer's weight decay times this is that of this parameter.
+  public var weightDecayRatio = 1.0
   /// Sum of the gradients since it was last cleared; nil before the first.
   public var gradient: Tensor?
 

@@ -151,4 +151,18 @@ import Testing
     _ = try adapters.choice(LinearSite(name: "q_proj", rows: 2, columns: 2), base)
     #expect(adapters.parameters.map(\.learningRateRatio) == [1, 16, 16])
   }
+
+  @Test func `let factors and magnitudes decay, and neither biases nor norms`() throws {
+    var configuration = LoRAConfiguration()
+    configuration.usesDoRA = true
+    configuration.bias = .all
+    configuration.savedModules = ["norm"]
+    let adapters = try LoRAAdapters(configuration)
+    let base = FrozenLinear(weight: DenseMatrix(.uniform([2, 2], key: .init(seed: 1))), bias: .zeros([2]))
+    _ = try adapters.choice(LinearSite(name: "q_proj", rows: 2, columns: 2), base)
+    _ = try adapters.modules(ModuleSite(name: "model.norm", kind: .norm)) { .zeros([2]) }
+    let decaying = adapters.parameters.filter { $0.weightDecayRatio == 1 }.map(\.name)
+    #expect(decaying.count == 3 && decaying.allSatisfy { $0.contains(".lora_") }, "\(decaying)")
+    #expect(adapters.parameters.filter { $0.weightDecayRatio == 0 }.count == 2)
+  }
 }

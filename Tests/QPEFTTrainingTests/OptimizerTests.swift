@@ -31,7 +31,7 @@ import Testing
 
   static let names = ["adamw", "adamw-8bit", "lion", "sgd", "sgd-nesterov", "adafactor"]
 
-  static func make(_ name: String) throws -> any Optimizer {
+  static func make(_ name: String, weightDecay: Double = 0.01) throws -> any Optimizer {
     let kind = try #require(OptimizerOptions.Kind(rawValue: name == "sgd-nesterov" ? "sgd" : name))
     var options = OptimizerOptions(kind)
     switch kind {
@@ -42,7 +42,7 @@ import Testing
     }
     if options.usesNesterov { options.momentum = 0.8 }
     try options.validate()
-    return options.make(weightDecay: 0.01)
+    return options.make(weightDecay: weightDecay)
   }
 
   @Test(arguments: names) func `take the fifty steps of their libraries`(name: String) throws {
@@ -110,6 +110,21 @@ import Testing
         return problem.parameters[0].value
       }
       #expect(try value(ratio: 4, rate: 0.25) == value(ratio: 1, rate: 1), "\(name)")
+    }
+  }
+
+  @Test func `let a parameter decay by its share`() throws {
+    for name in Self.names {
+      func value(ratio: Double, decay: Double) throws -> Tensor {
+        let problem = Problem()
+        for parameter in problem.parameters { parameter.weightDecayRatio = ratio }
+        var optimizer = try Self.make(name, weightDecay: decay)
+        optimizer.prepare(for: problem.parameters)
+        problem.run(&optimizer, 0..<1, of: 1, peak: 0.5)
+        return problem.parameters[0].value
+      }
+      #expect(try value(ratio: 0, decay: 0.5) == value(ratio: 1, decay: 0), "\(name)")
+      #expect(try value(ratio: 1, decay: 0.5) != value(ratio: 1, decay: 0), "\(name)")
     }
   }
 

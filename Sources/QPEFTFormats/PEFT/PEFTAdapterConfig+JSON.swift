@@ -75,7 +75,7 @@ extension PEFTAdapterConfig {
     }.map(\.key)
     // These ways to start change the base too; PEFT converts them on request and then writes `true` here.
     let start = object["init_lora_weights"]?.string ?? ""
-    if ["pissa", "olora", "corda", "lora_ga"].contains(where: start.hasPrefix) {
+    if ["pissa", "olora", "corda", "loftq", "lora_ga"].contains(where: start.hasPrefix) {
       otherKeys.append("init_lora_weights")
     }
   }

@@ -52,7 +52,8 @@ public struct Adafactor: Optimizer {
       guard let gradient = parameter.gradient else { continue }
       let constants = Kernels.AdafactorStep(
         gradientScale: gradientScale, learningRate: Float(learningRate * parameter.learningRateRatio),
-        beta2: Float(beta2), eps: Float(eps), clipThreshold: Float(clipThreshold), weightDecay: Float(weightDecay))
+        beta2: Float(beta2), eps: Float(eps), clipThreshold: Float(clipThreshold),
+        weightDecay: Float(weightDecay * parameter.weightDecayRatio))
       update(parameter, gradient, index, constants)
     }
   }

@@ -44,7 +44,8 @@ public struct AdamW: Optimizer {
               Kernels.adamW(
                 parameter: value, firstMoment: first, secondMoment: second, gradient: gradient,
                 gradientScale: gradientScale, learningRate: Float(learningRate * parameter.learningRateRatio),
-                beta1: Float(beta1), beta2: Float(beta2), eps: Float(eps), weightDecay: Float(weightDecay), step: step)
+                beta1: Float(beta1), beta2: Float(beta2), eps: Float(eps),
+                weightDecay: Float(weightDecay * parameter.weightDecayRatio), step: step)
             }
           }
         }

@@ -56,7 +56,8 @@ public struct AdamW8Bit: Optimizer {
               Kernels.adamW8Bit(
                 parameter: value, firstMoment: first, secondMoment: second, gradient: gradient,
                 gradientScale: gradientScale, learningRate: Float(learningRate * parameter.learningRateRatio),
-                beta1: Float(beta1), beta2: Float(beta2), eps: Float(eps), weightDecay: Float(weightDecay), step: step)
+                beta1: Float(beta1), beta2: Float(beta2), eps: Float(eps),
+                weightDecay: Float(weightDecay * parameter.weightDecayRatio), step: step)
             }
           }
         }

@@ -31,11 +31,12 @@ public struct Lion: Optimizer {
   /// One update of all parameters that have a gradient.
   public mutating func update(_ parameters: [Parameter], learningRate: Double, gradientScale: Float) {
     step += 1
-    let (beta1, beta2, weightDecay) = (Float(beta1), Float(beta2), Float(weightDecay))
-    moments.update(parameters, learningRate: learningRate) { value, moment, gradient, rate in
+    let (beta1, beta2) = (Float(beta1), Float(beta2))
+    moments.update(parameters, learningRate: learningRate, weightDecay: weightDecay) {
+      value, moment, gradient, rate, decay in
       Kernels.lion(
         parameter: value, moment: moment, gradient: gradient, gradientScale: gradientScale, learningRate: rate,
-        beta1: beta1, beta2: beta2, weightDecay: weightDecay)
+        beta1: beta1, beta2: beta2, weightDecay: decay)
     }
   }
 

@@ -39,17 +39,20 @@ struct Moments {
     }
   }
 
-  /// Hands numbers, moment, gradient and learning rate of every parameter that has a gradient to `body`.
+  /// Hands numbers, moment and gradient of every parameter that has one, its learning rate and weight decay to `body`.
   mutating func update(
-    _ parameters: [Parameter], learningRate: Double,
-    _ body: (Kernels.Output, _ moment: Kernels.Output, _ gradient: Kernels.Input, _ learningRate: Float) -> Void
+    _ parameters: [Parameter], learningRate: Double, weightDecay: Double,
+    _ body: (
+      Kernels.Output, _ moment: Kernels.Output, _ gradient: Kernels.Input, _ learningRate: Float, _ weightDecay: Float
+    ) -> Void
   ) {
     precondition(belong(to: parameters), "the optimizer was prepared for other parameters")
     for (index, parameter) in parameters.enumerated() {
       guard let gradient = parameter.gradient else { continue }
+      let (rate, decay) = (learningRate * parameter.learningRateRatio, weightDecay * parameter.weightDecayRatio)
       parameter.value.withMutableElements { value in
         tensors[index].withMutableElements { moment in
-          gradient.withElements { body(value, moment, $0, Float(learningRate * parameter.learningRateRatio)) }
+          gradient.withElements { body(value, moment, $0, Float(rate), Float(decay)) }
         }
       }
     }

@@ -30,11 +30,12 @@ public struct SGD: Optimizer {
   /// One update of all parameters that have a gradient.
   public mutating func update(_ parameters: [Parameter], learningRate: Double, gradientScale: Float) {
     step += 1
-    let (momentum, weightDecay, usesNesterov) = (Float(momentum), Float(weightDecay), usesNesterov)
-    moments.update(parameters, learningRate: learningRate) { value, moment, gradient, rate in
+    let (momentum, usesNesterov) = (Float(momentum), usesNesterov)
+    moments.update(parameters, learningRate: learningRate, weightDecay: weightDecay) {
+      value, moment, gradient, rate, decay in
       Kernels.sgd(
         parameter: value, moment: moment, gradient: gradient, gradientScale: gradientScale, learningRate: rate,
-        momentum: momentum, weightDecay: weightDecay, nesterov: usesNesterov)
+        momentum: momentum, weightDecay: decay, nesterov: usesNesterov)
     }
   }
 
