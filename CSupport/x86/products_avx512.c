@@ -35,6 +35,10 @@ void qp_gemm_thin_avx512(float *c, size_t ldc, const float *a, size_t row_step, 
 void qp_pack_transposed_avx512(float *dst, const float *src, size_t ld, size_t valid, size_t kc) {
   for (size_t i = 0; i < NR; i += 16) {
     size_t lines = i >= valid ? 0 : valid - i < 16 ? valid - i : 16;
+    if (lines == 0) {  // half of every panel of a factor of rank 16
+      for (size_t k = 0; k < kc; k++) _mm512_storeu_ps(dst + k * NR + i, _mm512_setzero_ps());
+      continue;
+    }
     for (size_t k = 0; k < kc; k += 16) {
       size_t depth = kc - k < 16 ? kc - k : 16;
       __mmask16 mask = qp_mask_of(depth);
