@@ -168,6 +168,23 @@ import Testing
     #expect(help.contains("qpeft \(name)"))
   }
 
+  /// All commands and theirs, with the words that name them.
+  private static var commands: [(words: [String], type: any ParsableCommand.Type)] {
+    QPEFTCommand.configuration.subcommands.flatMap { command in
+      [([command._commandName], command)]
+        + command.configuration.subcommands.map { ([command._commandName, $0._commandName], $0) }
+    }
+  }
+
+  @Test func `no line of an example is broken at 80 columns`() {
+    for command in [QPEFTCommand.self] + Self.commands.map(\.type) {
+      let help = QPEFTCommand.helpMessage(for: command, columns: 80).split(separator: "\n")
+      let examples = command.configuration.discussion.split(separator: "\n").filter { $0.hasPrefix("  ") }
+      #expect(!examples.isEmpty, "\(command)")
+      for line in examples { #expect(help.contains(line), "\(command): \(line)") }
+    }
+  }
+
   @Test func `the documentation names every command and every option`() throws {
     let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("Docs/CLI.md")

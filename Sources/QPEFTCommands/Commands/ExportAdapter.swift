@@ -36,7 +36,8 @@ struct ExportGGUFAdapter: AsyncParsableCommand {
     discussion: """
       Scales that the format has no place for (of rsLoRA, of single layers) are multiplied into B.
 
-        qpeft export gguf-adapter --model smol-nf4 --adapter adapter --output adapter.gguf
+        qpeft export gguf-adapter --model smol-nf4 --adapter adapter \\
+          --output adapter.gguf
         llama-cli -m smol.gguf --lora adapter.gguf
       """)
 
@@ -56,7 +57,8 @@ struct ExportMLXAdapter: AsyncParsableCommand {
     discussion: """
       mlx-lm has one rank and one scale: lower ranks are filled up with zeros, other scales multiplied into B.
 
-        qpeft export mlx-adapter --model smol-nf4 --adapter adapter --output adapter-mlx
+        qpeft export mlx-adapter --model smol-nf4 --adapter adapter \\
+          --output adapter-mlx
       """)
 
   @OptionGroup var options: AdapterExportOptions

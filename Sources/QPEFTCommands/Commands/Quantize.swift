@@ -13,7 +13,8 @@ struct Quantize: AsyncParsableCommand {
 
         qpeft quantize SmolLM2-135M --output smol-nf4
         qpeft quantize model.Q4_K_M.gguf --output model-nf4 --no-double-quant
-        qpeft quantize Llama-3.2-1B --output llama-nf4 --keep 'model.layers.0.*' --json
+        qpeft quantize Llama-3.2-1B --output llama-nf4 --json \\
+          --keep 'model.layers.0.*'
       """)
 
   @Argument(

@@ -20,7 +20,8 @@ struct Train: AsyncParsableCommand {
         qpeft train --model smol-nf4 --data chats.jsonl --data old.csv.gz:0.3 \\
           --output adapter --eval-split 0.05 --packing
         qpeft train ... --output adapter --memory-budget 2GiB
-        qpeft train ... --output adapter --layers 4 --epochs 3 --cache-activations cache
+        qpeft train ... --output adapter --layers 4 --epochs 3 \\
+          --cache-activations cache
         qpeft train ... --output adapter --resume
       """)
 
