@@ -37,6 +37,8 @@ import Testing
     ["evaluate", "--model", "m", "--adapter", "a", "--data", "a.jsonl", "--exact-match"],
     ["generate", "--model", "m", "--prompt", "p", "--temperature", "0.7", "--top-k", "5", "--top-p", "0.9"],
     ["generate", "--model", "m", "--chat", "--system", "s", "--temperature", "1", "--seed", "3", "--max-tokens", "4"],
+    ["generate", "--model", "m", "--prompt", "- buy milk"],
+    ["generate", "--model", "m", "--chat", "--system", "--brief", "--prompt", "-1"],
     train + ["--checkpointing", "auto", "--memory-budget", "3GiB", "--resident-weights", "800 MB"],
     train + ["--dry-run", "--json", "--checkpointing", "disk"],
     train + ["--layers", "2", "--cache-activations", "c"], ["plan", "--model", "config.json", "--json"],
@@ -145,6 +147,53 @@ import Testing
         QPEFTCommand.message(for: error).contains(option)
       }
     }
+  }
+
+  @Test(arguments: [
+    (train, "--rank"), (train, "--alpha"), (train, "--dropout"), (train, "--layers"), (train, "--layers-to-transform"),
+    (train, "--lora-plus-ratio"), (train, "--learning-rate"), (train, "--warmup-steps"), (train, "--weight-decay"),
+    (train, "--max-grad-norm"), (train, "--batch-size"), (train, "--gradient-accumulation"), (train, "--steps"),
+    (train, "--epochs"), (train, "--seed"), (train, "--eval-steps"), (train, "--save-steps"), (train, "--max-length"),
+    (train, "--eval-split"), (train, "--beta1"), (train, "--beta2"), (train, "--epsilon"),
+    (train + ["--optimizer", "sgd"], "--momentum"), (train, "--memory-budget"), (train, "--resident-weights"),
+    (train, "--threads"), (["quantize", "m", "--output", "o"], "--block-size"),
+    (["data", "d", "--model", "m"], "--batch-size"), (["data", "d", "--model", "m"], "--show"),
+    (["data", "d", "--model", "m"], "--line"), (["evaluate", "--model", "m", "--data", "a.txt"], "--window"),
+    (["evaluate", "--model", "m", "--data", "a.txt"], "--batch-size"),
+    (["generate", "--model", "m", "--prompt", "p"], "--max-tokens"),
+    (["generate", "--model", "m", "--prompt", "p"], "--temperature"),
+    (["generate", "--model", "m", "--prompt", "p", "--temperature", "1"], "--top-k"),
+    (["generate", "--model", "m", "--prompt", "p", "--temperature", "1"], "--top-p"),
+    (["generate", "--model", "m", "--prompt", "p", "--temperature", "1"], "--seed"),
+  ])
+  func `a negative number is a wrong value, not a missing one`(arguments: [String], option: String) {
+    #expect {
+      try QPEFTCommand.parseAsRoot(arguments + [option, "-5"])
+    } throws: { error in
+      let message = QPEFTCommand.message(for: error)
+      return message.contains(option) && !message.contains("Missing")
+    }
+  }
+
+  /// What begins with `-` is far more likely an option than a path, a name or a choice.
+  @Test func `values of paths, names and choices alone do not begin with a dash`() throws {
+    var refusing: Set<String> = []
+    for command in Self.commands {
+      let help = QPEFTCommand.helpMessage(for: command.type)
+      for option in help.matches(of: /^  (--[a-z0-9-]+) </.anchorsMatchLineEndings()).map({ String($0.1) }) {
+        do { _ = try QPEFTCommand.parseAsRoot(command.words + [option, "-5"]) } catch {
+          if QPEFTCommand.message(for: error).contains("Missing value") { refusing.insert(option) }
+        }
+      }
+    }
+    #expect(
+      refusing == [
+        "--adapter", "--alpha-pattern", "--base", "--bias", "--cache-activations", "--cache-dtype", "--chat",
+        "--checkpointing", "--columns", "--compute-dtype", "--data", "--dtype", "--eval-data", "--exclude-modules",
+        "--format", "--include", "--init-adapter", "--init-lora-weights", "--keep", "--model", "--modules-to-save",
+        "--optimizer", "--output", "--rank-pattern", "--requantize", "--schedule", "--source", "--targets", "--text",
+        "--train-on", "--type",
+      ])
   }
 
   @Test(arguments: [

@@ -25,13 +25,15 @@ struct DataCommand: AsyncParsableCommand {
 
   @OptionGroup(title: "Rows") var rows: RowArguments
 
-  @Option(help: "Rows of a batch, for the share of padding that other tools would compute.")
+  @Option(parsing: .unconditional, help: "Rows of a batch, for the share of padding that other tools would compute.")
   var batchSize = 8
 
-  @Option(help: "Show the first so many rows.")
+  @Option(parsing: .unconditional, help: "Show the first so many rows.")
   var show = 0
 
-  @Option(help: ArgumentHelp("Show the row on this line of the file; may be given again.", valueName: "number"))
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Show the row on this line of the file; may be given again.", valueName: "number"))
   var line: [Int] = []
 
   @Flag(help: "Print counts and findings as JSON.")

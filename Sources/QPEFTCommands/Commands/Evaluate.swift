@@ -21,10 +21,10 @@ struct Evaluate: AsyncParsableCommand {
   @Option(help: ArgumentHelp("A text, or rows as for training.", valueName: "file"))
   var data: String
 
-  @Option(help: "Tokens of a window of text. (default: 512)")
+  @Option(parsing: .unconditional, help: "Tokens of a window of text. (default: 512)")
   var window: Int?
 
-  @Option(help: "Windows or rows computed at one time. (default: 1)")
+  @Option(parsing: .unconditional, help: "Windows or rows computed at one time. (default: 1)")
   var batchSize: Int?
 
   @Flag(help: "Count answers that are exactly right.")

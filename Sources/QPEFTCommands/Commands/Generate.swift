@@ -18,29 +18,33 @@ struct Generate: AsyncParsableCommand {
 
   @OptionGroup(title: "Model") var model: ModelOptions
 
-  @Option(help: "What to go on from.")
+  @Option(parsing: .unconditional, help: "What to go on from.")
   var prompt: String?
 
   @Flag(help: "Use the model's chat template.")
   var chat = false
 
-  @Option(help: "What the model is told before a conversation.")
+  @Option(parsing: .unconditional, help: "What the model is told before a conversation.")
   var system: String?
 
-  @Option(help: "New tokens at most.")
+  @Option(parsing: .unconditional, help: "New tokens at most.")
   var maxTokens = GenerationOptions().maximumTokens
 
-  @Option(help: "0: the likeliest token always; 1: as likely as the model says; above: bolder.")
+  @Option(
+    parsing: .unconditional, help: "0: the likeliest token always; 1: as likely as the model says; above: bolder.")
   var temperature: Float = 0
 
-  @Option(help: "With --temperature: choose among this many likeliest tokens; 0: among all. (default: 0)")
+  @Option(
+    parsing: .unconditional,
+    help: "With --temperature: choose among this many likeliest tokens; 0: among all. (default: 0)")
   var topK: Int?
 
   @Option(
+    parsing: .unconditional,
     help: "With --temperature: choose among the likeliest tokens that together have this probability. (default: 1)")
   var topP: Float?
 
-  @Option(help: "With --temperature: the same seed gives the same text. (default: 0)")
+  @Option(parsing: .unconditional, help: "With --temperature: the same seed gives the same text. (default: 0)")
   var seed: UInt64?
 
   @Flag(

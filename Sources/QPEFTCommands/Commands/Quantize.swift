@@ -28,7 +28,7 @@ struct Quantize: AsyncParsableCommand {
   @Option(help: "The 16 levels.")
   var format = QuantizationScheme.Format.nf4
 
-  @Option(help: "Weights that share one scale: 32, 64, ... 4096.")
+  @Option(parsing: .unconditional, help: "Weights that share one scale: 32, 64, ... 4096.")
   var blockSize = QuantizationScheme().blockSize
 
   @Flag(name: .customLong("no-double-quant"), help: "Keep scales as float32 instead of 8 bits.")

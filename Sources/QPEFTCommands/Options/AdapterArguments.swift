@@ -7,13 +7,15 @@ struct AdapterArguments: ParsableArguments {
 
   // Options are nil where they are not given: beside --init-adapter they have no place.
 
-  @Option(help: "Rank of the adapter's matrices. (default: \(defaults.rank))")
+  @Option(parsing: .unconditional, help: "Rank of the adapter's matrices. (default: \(defaults.rank))")
   var rank: Int?
 
-  @Option(help: "The update is scaled by alpha / rank. (default: \(defaults.alpha))")
+  @Option(parsing: .unconditional, help: "The update is scaled by alpha / rank. (default: \(defaults.alpha))")
   var alpha: Float?
 
-  @Option(help: "Probability with which inputs of the adapter are dropped in training. (default: \(defaults.dropout))")
+  @Option(
+    parsing: .unconditional,
+    help: "Probability with which inputs of the adapter are dropped in training. (default: \(defaults.dropout))")
   var dropout: Float?
 
   @Option(
@@ -26,10 +28,14 @@ struct AdapterArguments: ParsableArguments {
     help: ArgumentHelp("Layers that get none: names, or a regular expression for whole paths.", valueName: "names"))
   var excludeModules: String?
 
-  @Option(help: ArgumentHelp("Adapters on the last blocks only; nothing is kept of the blocks below.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Adapters on the last blocks only; nothing is kept of the blocks below.", valueName: "n"))
   var layers: Int?
 
-  @Option(help: ArgumentHelp("Numbers of the blocks that get adapters, such as 0,1,5.", valueName: "numbers"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Numbers of the blocks that get adapters, such as 0,1,5.", valueName: "numbers"))
   var layersToTransform: String?
 
   @Flag(help: "Train a magnitude for every row of the weights too (DoRA).")
@@ -67,7 +73,9 @@ struct AdapterArguments: ParsableArguments {
   @Option(help: "First values of A: kaiming or gaussian. B is zero. (default: kaiming)")
   var initLoraWeights: LoRAConfiguration.Initialization?
 
-  @Option(help: "The learning rate of B, magnitudes and biases is this many times that of A (LoRA+). (default: 1)")
+  @Option(
+    parsing: .unconditional,
+    help: "The learning rate of B, magnitudes and biases is this many times that of A (LoRA+). (default: 1)")
   var loraPlusRatio: Double?
 
   @Option(
@@ -80,6 +88,9 @@ struct AdapterArguments: ParsableArguments {
     if let alpha, !(alpha > 0 && alpha.isFinite) { throw ValidationError("--alpha must be above 0.") }
     if let dropout, !(0..<1).contains(dropout) {
       throw ValidationError("--dropout must be at least 0 and below 1.")
+    }
+    if let loraPlusRatio, !(loraPlusRatio > 0 && loraPlusRatio.isFinite) {
+      throw ValidationError("--lora-plus-ratio must be above 0.")
     }
     if targets?.isEmpty == true { throw ValidationError("--targets must name something.") }
     if excludeModules?.isEmpty == true { throw ValidationError("--exclude-modules must name something.") }

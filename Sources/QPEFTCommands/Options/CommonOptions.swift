@@ -30,7 +30,9 @@ enum Limits {
 
 /// How many cores.
 struct ThreadOptions: ParsableArguments {
-  @Option(help: "Threads to compute with (default: one for each core that it may use). Results do not depend on it.")
+  @Option(
+    parsing: .unconditional,
+    help: "Threads to compute with (default: one for each core that it may use). Results do not depend on it.")
   var threads: Int?
 
   func validate() throws {

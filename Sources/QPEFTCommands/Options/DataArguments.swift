@@ -4,7 +4,9 @@ internal import QPEFT
 
 /// How rows become tokens.
 struct RowArguments: ParsableArguments {
-  @Option(help: "Tokens of a row at most; longer rows are cut and counted, a plain text is cut into rows of as many.")
+  @Option(
+    parsing: .unconditional,
+    help: "Tokens of a row at most; longer rows are cut and counted, a plain text is cut into rows of as many.")
   var maxLength = DatasetOptions.standard.maxLength ?? 512
 
   @Option(
@@ -73,7 +75,9 @@ struct DataArguments: ParsableArguments {
   @Option(name: .customLong("eval-data"), help: ArgumentHelp("Rows to evaluate on.", valueName: "file"))
   var evalData: String?
 
-  @Option(help: ArgumentHelp("Keep this share of the rows for evaluation; --seed chooses them.", valueName: "share"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Keep this share of the rows for evaluation; --seed chooses them.", valueName: "share"))
   var evalSplit: Double?
 
   func validate() throws {

@@ -41,6 +41,7 @@ enum CheckpointingChoice: String, ExpressibleByArgument, CaseIterable {
 /// How much memory, and how it is used.
 struct MemoryArguments: ParsableArguments {
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Resident memory that the run may take, for example 3GiB. (default: what is free, less a margin)",
       valueName: "size"))
@@ -53,6 +54,7 @@ struct MemoryArguments: ParsableArguments {
   var checkpointing = CheckpointingChoice.auto
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Keep at most so many bytes of the weights resident, for a base larger than memory; the rest is read from disk when it "
         + "is its turn.", valueName: "size"))

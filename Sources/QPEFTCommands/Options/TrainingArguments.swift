@@ -5,21 +5,21 @@ internal import QPEFT
 struct OptimizationArguments: ParsableArguments {
   private static let defaults = TrainingOptions()
 
-  @Option(help: "Peak learning rate.")
+  @Option(parsing: .unconditional, help: "Peak learning rate.")
   var learningRate = defaults.learningRate
 
   @Option(help: "How the learning rate changes after the warm-up.")
   var schedule = defaults.schedule
 
-  @Option(help: "Steps over which the learning rate rises from 0.")
+  @Option(parsing: .unconditional, help: "Steps over which the learning rate rises from 0.")
   var warmupSteps = defaults.warmupSteps
 
   @OptionGroup var optimizer: OptimizerArguments
 
-  @Option(help: "Weight decay; decoupled, but part of the gradient in SGD.")
+  @Option(parsing: .unconditional, help: "Weight decay; decoupled, but part of the gradient in SGD.")
   var weightDecay = defaults.weightDecay
 
-  @Option(help: "Gradients are scaled down to this norm; 0: never.")
+  @Option(parsing: .unconditional, help: "Gradients are scaled down to this norm; 0: never.")
   var maxGradNorm = defaults.maximumGradientNorm
 
   @Option(
@@ -28,19 +28,19 @@ struct OptimizationArguments: ParsableArguments {
         + "where the processor has such instructions (see doctor)."))
   var computeDtype = defaults.computeType
 
-  @Option(help: "Rows computed at one time.")
+  @Option(parsing: .unconditional, help: "Rows computed at one time.")
   var batchSize = defaults.batchSize
 
-  @Option(help: "Batches whose gradients are summed for one step.")
+  @Option(parsing: .unconditional, help: "Batches whose gradients are summed for one step.")
   var gradientAccumulation = defaults.gradientAccumulation
 
-  @Option(help: "Optimizer steps. (default: as many as --epochs take)")
+  @Option(parsing: .unconditional, help: "Optimizer steps. (default: as many as --epochs take)")
   var steps: Int?
 
-  @Option(help: "Passes over the data. (default: 1)")
+  @Option(parsing: .unconditional, help: "Passes over the data. (default: 1)")
   var epochs: Int?
 
-  @Option(help: "Decides order, dropout and first values of the adapter.")
+  @Option(parsing: .unconditional, help: "Decides order, dropout and first values of the adapter.")
   var seed = defaults.seed
 
   @Flag(name: .customLong("no-shuffle"), help: "Take rows in the order of the file.")
@@ -52,10 +52,10 @@ struct OptimizationArguments: ParsableArguments {
   @Flag(help: "Put rows of similar length into a batch.")
   var groupByLength = false
 
-  @Option(help: "Steps between evaluations. (default: after each epoch and at the end)")
+  @Option(parsing: .unconditional, help: "Steps between evaluations. (default: after each epoch and at the end)")
   var evalSteps: Int?
 
-  @Option(help: "Steps between snapshots; 0: none.")
+  @Option(parsing: .unconditional, help: "Steps between snapshots; 0: none.")
   var saveSteps = defaults.saveSteps
 
   /// Options whose settings have other names in the library.
@@ -63,7 +63,8 @@ struct OptimizationArguments: ParsableArguments {
     "learning rate": "--learning-rate", "warm-up steps": "--warmup-steps", "weight decay": "--weight-decay",
     "maximum gradient norm": "--max-grad-norm", "batch size": "--batch-size", "steps": "--steps", "epochs": "--epochs",
     "gradient accumulation": "--gradient-accumulation", "evaluation steps": "--eval-steps",
-    "save steps": "--save-steps",
+    "save steps": "--save-steps", "beta1": "--beta1", "beta2": "--beta2", "epsilon": "--epsilon",
+    "momentum": "--momentum", "nesterov": "--nesterov",
   ]
 
   func validate() throws {
