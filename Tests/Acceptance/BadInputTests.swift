@@ -127,14 +127,29 @@ import Testing
     let file = try folder.write("rows.jsonl", Self.row + "nonsense\n" + Self.row + "{\"text\": 5}\n")
     let arguments = ["data", file, "--model", try DemoModel.quantized()]
     let strict = try Command.run(arguments)
-    #expect(strict.status == 1 && strict.output.contains("error: rows.jsonl, line 2"), "\(strict.output)")
-    #expect(strict.output.contains("error: rows.jsonl, line 4"), "\(strict.output)")
+    #expect(strict.status == 1 && strict.output.contains("column 1 (line 2); "), "\(strict.output)")
+    #expect(strict.output.contains("error: 'text' is a number, not a string (line 4); "), "\(strict.output)")
     try Command.succeed(arguments + ["--skip-bad-rows"])
     try train(Self.row + "nonsense\n", ["line 2", "JSON"])
     try Command.succeed([
       "train", "--model", try DemoModel.quantized(), "--data", file, "--output", folder.file("out"), "--skip-bad-rows",
     ])
     try Command.fail(arguments + ["--skip-bad-rows", "--line", "2"], ["line 2"])
+  }
+
+  @Test func `bad rows are all told where there are no others`() throws {
+    let folder = try TemporaryDirectory()
+    let file = try folder.write("rows.jsonl", "{\"foo\": 1}\n{\"text\": 5}\nnot json\n")
+    let arguments = ["data", file, "--model", try DemoModel.quantized()]
+    for arguments in [arguments, arguments + ["--skip-bad-rows"]] {
+      let told = try Command.run(arguments)
+      #expect(told.status == 1 && told.errors.isEmpty && told.output.contains("rows     0, 3 left out"))
+      for line in 1...3 { #expect(told.output.contains("(line \(line)); "), "\(told.output)") }
+    }
+    let answer = try Command.run(arguments + ["--json"])
+    let object = try JSONSerialization.jsonObject(with: Data(answer.output.utf8)) as? [String: Any]
+    let findings = try #require(object?["findings"] as? [[String: Any]])
+    #expect(answer.status == 1 && findings.map { $0["lines"] as? [Int] } == [[1], [2], [3]], "\(answer.output)")
   }
 
   @Test func `a row without a trained token`() throws {

@@ -43,7 +43,28 @@ import Testing
     #expect(data.rejected.count == 2 && data.report.rejectedRows == 2)
     let findings = DatasetFindings(data)
     #expect(findings.hasErrors)
-    #expect(findings.findings.filter { $0.severity == .error }.map(\.message) == data.rejected.map(\.description))
+    let errors = findings.findings.filter { $0.severity == .error }
+    #expect(errors.map(\.lines) == [[2], [3]])
+    #expect(errors.map { "rows.jsonl, line \($0.lines[0]): \($0.message)" } == data.rejected.map(\.description))
+  }
+
+  @Test("of a file without a usable row all mistakes are told, where that is asked for")
+  func allBad() throws {
+    let rows = "{\"foo\": 1}\n{\"text\": 5}\nnot json\n" + String(repeating: "[]\n", count: 9)
+    let chat = try ChatFixture.chat()
+    var options = DatasetOptions(skipsBadRows: true)
+    #expect(throws: DatasetError.unknownFields(file: "rows.jsonl", line: 1, fields: ["foo"])) {
+      try ChatFixture.dataset(rows, chat, options)
+    }
+    options.mayLackRows = true
+    for tolerates in [false, true] {
+      let findings = DatasetFindings(
+        try ChatFixture.dataset(rows, chat, options), batchSize: 8, toleratesBadRows: tolerates)
+      #expect(findings.report.rows == 0 && findings.report.rejectedRows == 12 && findings.padding == nil)
+      #expect(findings.findings.allSatisfy { $0.severity == .error }, "there is nothing to train on")
+      #expect(findings.findings.map(\.lines) == (1...10).map { [$0] } + [[11, 12]])
+    }
+    #expect(throws: DatasetError.self) { try ChatFixture.dataset("\n", chat, options) }
   }
 
   @Test("rows that were left out are warnings where that was asked for")

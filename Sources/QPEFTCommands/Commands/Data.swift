@@ -49,7 +49,8 @@ struct DataCommand: AsyncParsableCommand {
     let base = try BaseModel(model)
     let terminal = Terminal.standard
     var options = rows.options
-    options.skipsBadRows = true  // All of them are to be shown, not the first alone.
+    // All of them are to be shown, not the first alone, even where nothing else is there.
+    (options.skipsBadRows, options.mayLackRows) = (true, true)
     let dataset = try base.read(file, options, json ? .error : terminal).tokenized
     let findings = DatasetFindings(dataset, batchSize: batchSize, toleratesBadRows: rows.skipBadRows)
     let shown = try chosen(from: dataset)

@@ -8,9 +8,18 @@ struct DataReport {
 
   func show(_ found: DatasetFindings) {
     let report = found.report
-    let share = Double(report.trainedTokens) / Double(max(1, report.tokens))
     terminal.line("\(file)")
     field("rows", Format.count(report.rows) + (report.rejectedRows > 0 ? ", \(report.rejectedRows) left out" : ""))
+    if report.rows > 0 { showRows(found) }
+    if !found.findings.isEmpty { terminal.line() }
+    for finding in found.findings {
+      terminal.line("\(finding.severity.rawValue): " + Format.words(finding))
+    }
+  }
+
+  private func showRows(_ found: DatasetFindings) {
+    let report = found.report
+    let share = Double(report.trainedTokens) / Double(max(1, report.tokens))
     field(
       "tokens",
       "\(Format.count(report.tokens)), of them trained \(Format.count(report.trainedTokens)) (\(percent(share))); "
@@ -34,10 +43,6 @@ struct DataReport {
     }
     terminal.line()
     histogram(found).forEach { terminal.line($0) }
-    if !found.findings.isEmpty { terminal.line() }
-    for finding in found.findings {
-      terminal.line("\(finding.severity.rawValue): " + Format.words(finding))
-    }
   }
 
   private func field(_ name: String, _ words: String) {

@@ -49,7 +49,10 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
   /// A file without rows.
   case empty(path: String)
 
-  private var place: String? {
+  /// The line it is about, if there is one.
+  public var line: Int? { place?.line }
+
+  private var place: (file: String, line: Int)? {
     switch self {
     case .invalidUTF8(let file, let line, _), .malformedJSON(let file, let line, _, _),
       .notAnObject(let file, let line, _), .unknownFields(let file, let line, _),
@@ -59,15 +62,16 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
       .nothingTrained(let file, let line, _),
       .rowTooLong(let file, let line, _, _), .nulByte(let file, let line), .malformedCSV(let file, let line, _),
       .preferencePair(let file, let line), .sameAnswers(let file, let line), .changed(let file, let line):
-      "\(file), line \(line)"
+      (file, line)
     case .unreadable, .empty, .gzip, .inflatesTooFar, .cannotInflate: nil
     }
   }
 
   /// What happened, and where.
-  public var description: String { place.map { "\($0): \(reason)" } ?? reason }
+  public var description: String { place.map { "\($0.file), line \($0.line): \(reason)" } ?? reason }
 
-  private var reason: String {
+  /// What happened, without the place.
+  var reason: String {
     switch self {
     case .unreadable(let path, let reason): "cannot read \(path): \(reason)"
     case .invalidUTF8(_, _, let byte): "invalid UTF-8 at byte \(byte) of the line"

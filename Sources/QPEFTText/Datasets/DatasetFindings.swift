@@ -65,7 +65,9 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
       let length = dataset.length(at: index)
       histogram[edges.firstIndex { length < $0 } ?? edges.count] += 1
     }
-    padding = batchSize.map { Padding(dataset, batchSize: min(max($0, 1), max(dataset.count, 1))) }
+    if let batchSize, dataset.count > 0 {
+      padding = Padding(dataset, batchSize: min(max(batchSize, 1), dataset.count))
+    }
     duplicates = dataset.notes.repeated.count
     findings = []
     noteRejected(dataset, toleratesBadRows)
@@ -81,12 +83,15 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
   }
 
   private mutating func noteRejected(_ dataset: TokenizedDataset, _ toleratesBadRows: Bool) {
-    let severity = toleratesBadRows ? Finding.Severity.warning : .error
-    for error in dataset.rejected.prefix(10) { add(severity, error.description, error.remedy) }
-    let others = report.rejectedRows - min(10, dataset.rejected.count)
+    let severity = toleratesBadRows && report.rows > 0 ? Finding.Severity.warning : .error
+    let told = dataset.rejected.prefix(10)
+    for error in told { add(severity, error.reason, error.remedy, error.line.map { [$0] } ?? []) }
+    let others = report.rejectedRows - told.count
     if others > 0 {
       add(
-        severity, "\(others) more rows cannot be used", "correct them, or leave all of them out with --skip-bad-rows")
+        severity, others == 1 ? "one more row cannot be used" : "\(others) more rows cannot be used",
+        "correct them, or leave all of them out with --skip-bad-rows",
+        dataset.rejected.dropFirst(told.count).prefix(10).compactMap(\.line))
     }
   }
 
@@ -145,7 +150,7 @@ public struct DatasetFindings: Sendable, Equatable, Codable {
         "remove them, unless they are to weigh more",
         notes.repeated.lines)
     }
-    if dataset.chat.template != nil, notes.chatRows == 0 {
+    if dataset.chat.template != nil, notes.chatRows == 0, report.rows > 0 {
       add(
         .note, "the model has a chat template, and these rows do not use it",
         "for a model to chat with, write rows with \"messages\" or \"instruction\"")

@@ -26,6 +26,10 @@ public struct DatasetOptions: Sendable, Hashable, Codable {
   /// ``TrainOn/all``, not to train on.
   public var addsGenerationPrompt = false
 
+  /// Whether a file of which no row can be used is a dataset without rows, to look at what is wrong with all of them,
+  /// instead of an error. With ``skipsBadRows``.
+  public var mayLackRows = false
+
   /// Fields that a row may have.
   public static let fields = [
     "text", "prompt", "completion", "messages", "conversations", "instruction", "input", "output", "chosen", "rejected",

@@ -58,7 +58,9 @@ public struct TokenizedDataset: Sendable {
       return (scanner, reader)
     }
     try read(from: scanner, threads: threads, progress)
-    if entries.isEmpty { throw rejected.first ?? .empty(path: path) }
+    guard entries.isEmpty else { return }
+    guard let first = rejected.first else { throw .empty(path: path) }
+    if !options.mayLackRows { throw first }
   }
 
   /// Number of examples.
