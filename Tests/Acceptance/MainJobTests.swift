@@ -185,6 +185,24 @@ import Testing
     #expect(output.contains("2 packed rows a step"), "\(output)")
   }
 
+  @Test func `an evaluation says how many rows it leaves out`() throws {
+    let folder = try TemporaryDirectory()
+    let row = #"{"prompt": "one", "completion": "two"}"#
+    let file = try folder.write("rows.jsonl", "\(row)\nnonsense\n\(row)\n[]\n")
+    let arguments = ["evaluate", "--model", try DemoModel.quantized(), "--data", file, "--skip-bad-rows"]
+    for arguments in [arguments, arguments + ["--exact-match"]] {
+      let told = try Command.run(arguments)
+      #expect(told.output.contains("2 rows, 2 left out)"), "\(told.output)")
+      #expect(told.errors.contains("warning: 2 rows cannot be used and are left out (lines 2, 4)"), "\(told.errors)")
+      let result = try json(Command.succeed(arguments + ["--json"]))
+      #expect(result["rows"] as? Int == 2 && result["rejected_rows"] as? Int == 2, "\(result)")
+    }
+    let whole = try folder.write("whole.jsonl", row)
+    let result = try json(
+      Command.succeed(["evaluate", "--model", try DemoModel.quantized(), "--data", whole, "--json"]))
+    #expect(result["rejected_rows"] as? Int == 0 && result["loss"] != nil)
+  }
+
   @Test func `perplexity of a text`() throws {
     let text = DemoModel.fixtures + "/text-eval/prose.txt"
     let result = try json(

@@ -58,10 +58,8 @@ struct Evaluate: AsyncParsableCommand {
   }
 
   private func runLoss(_ tuned: AdaptedModel) throws {
-    let rows: any RowSource =
-      isRows
-      ? try tuned.base.read(data, self.rows.options, json ? .error : .standard).rows
-      : try tuned.base.windows(ofText: data, length: window ?? 512)
+    let dataset = isRows ? try readRows(tuned) : nil
+    let rows: any RowSource = try dataset?.rows ?? tuned.base.windows(ofText: data, length: window ?? 512)
     tuned.base.warnBeyondContext((0..<rows.count).reduce(0) { max($0, rows.length(at: $1)) })
     let meter = ProgressMeter("evaluating", json ? .error : .standard)
     let result = try Evaluation.run(tuned.model, rows, batchSize: batchSize ?? 1) {
@@ -70,39 +68,72 @@ struct Evaluate: AsyncParsableCommand {
     (json ? Terminal.error : .standard).endLiveLine(keeping: false)
     guard result.loss.isFinite else { throw TrainingError.evaluationNotFinite }
     if json {
-      Terminal.standard.line(try Format.json(result))
+      Terminal.standard.line(try Format.json(Loss(result: result, rejectedRows: dataset?.report.rejectedRows)))
     } else {
       Terminal.standard.line(
         "loss \(Format.fixed(result.loss, 5))  perplexity \(Format.fixed(result.perplexity, 4))  "
           + "(\(Format.count(result.predictedTokens, "predicted token")) in "
-          + "\(Format.count(result.rows, isRows ? "row" : "window")))")
+          + "\(Format.count(result.rows, isRows ? "row" : "window"))\(leftOut(dataset)))")
     }
   }
 
   private func runExactMatch(_ tuned: AdaptedModel) throws {
-    let dataset = try tuned.base.read(data, self.rows.options, json ? .error : .standard)
+    let dataset = try readRows(tuned)
     let meter = ProgressMeter("answering", json ? .error : .standard)
     let result = try tuned.exactMatch(dataset.rows) { done, matches in
       meter.show(done, of: dataset.rows.count, "\(matches) of \(done) right")
     }
     (json ? Terminal.error : .standard).endLiveLine(keeping: false)
     if json {
-      Terminal.standard.line(try Format.json(Accuracy(result)))
+      Terminal.standard.line(try Format.json(Accuracy(result, rejectedRows: dataset.report.rejectedRows)))
     } else {
       Terminal.standard.line(
         "exact match \(Format.fixed(result.fraction * 100, 1)) %  (\(result.matches) of "
-          + "\(Format.count(result.rows, "row")))")
+          + "\(Format.count(result.rows, "row"))\(leftOut(dataset)))")
+    }
+  }
+
+  /// Rows to evaluate on; says which are left out.
+  private func readRows(_ tuned: AdaptedModel) throws -> Dataset {
+    let dataset = try tuned.base.read(data, rows.options, json ? .error : .standard)
+    let count = dataset.report.rejectedRows
+    if count > 0 {
+      let lines = dataset.tokenized.rejected.prefix(10).compactMap(\.line)
+      Terminal.printError(
+        "warning: \(Format.count(count, "row")) cannot be used and \(count == 1 ? "is" : "are") left out"
+          + Format.place(lines) + "; `qpeft data` says why")
+    }
+    return dataset
+  }
+
+  private func leftOut(_ dataset: Dataset?) -> String {
+    guard let count = dataset?.report.rejectedRows, count > 0 else { return "" }
+    return ", \(Format.count(count)) left out"
+  }
+
+  /// A result on rows, or on a text, which has none that could be left out.
+  private struct Loss: Encodable {
+    var result: EvaluationResult
+    var rejectedRows: Int?
+
+    private enum CodingKeys: CodingKey { case rejectedRows }
+
+    func encode(to encoder: any Encoder) throws {
+      try result.encode(to: encoder)
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encodeIfPresent(rejectedRows, forKey: .rejectedRows)
     }
   }
 
   private struct Accuracy: Encodable {
     var exactMatch: Double
-    var matches, rows: Int
+    var matches, rows, rejectedRows: Int
 
-    init(_ result: ExactMatchResult) {
+    init(_ result: ExactMatchResult, rejectedRows: Int) {
       exactMatch = result.fraction
       matches = result.matches
       rows = result.rows
+      self.rejectedRows = rejectedRows
     }
   }
 }

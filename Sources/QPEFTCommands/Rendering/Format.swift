@@ -39,9 +39,13 @@ enum Format {
 
   /// What was found in a data file, in a line.
   static func words(_ finding: DatasetFindings.Finding) -> String {
-    let lines = finding.lines.map(String.init).joined(separator: ", ")
-    let place = finding.lines.count == 1 ? " (line \(lines))" : " (lines \(lines))"
-    return finding.message + (lines.isEmpty ? "" : place) + "; " + finding.remedy
+    finding.message + place(finding.lines) + "; " + finding.remedy
+  }
+
+  /// For example ` (line 3)`, ` (lines 3, 7)`, or nothing.
+  static func place(_ lines: [Int]) -> String {
+    if lines.isEmpty { return "" }
+    return (lines.count == 1 ? " (line " : " (lines ") + lines.map(String.init).joined(separator: ", ") + ")"
   }
 
   /// A value as JSON text with sorted keys, `words_like_this`.
