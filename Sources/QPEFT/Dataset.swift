@@ -38,10 +38,10 @@ extension BaseModel {
   }
 
   /// The tokens of a text file, also by gzip, without tokens around it, in windows without overlap.
-  /// - Throws: `DatasetError` where the file cannot be read or is empty.
+  /// - Throws: `DatasetError` where the file cannot be read or has less than two tokens.
   public func windows(ofText path: String, length: Int) throws(DatasetError) -> [TrainingRow] {
     let ids = text.tokenizer.encode(try PlainText.read(path), addSpecialTokens: false)
-    guard ids.count > 1 else { throw .empty(path: path) }
+    guard ids.count > 1 else { throw .textTooShort(path: path) }
     return Evaluation.windows(ids, length: length)
   }
 

@@ -9,11 +9,10 @@ public struct TextStream: Sequence, IteratorProtocol {
   private var isDone = false
 
   init(_ tuned: AdaptedModel, prompt: [Int32], _ options: GenerationOptions) throws {
-    guard !prompt.isEmpty else { throw TrainingError.option(name: "prompt", problem: "it has no tokens") }
+    guard !prompt.isEmpty else { throw GenerationError.emptyPrompt }
     let limit = tuned.model.shape.maximumPositions
     guard prompt.count < limit else {
-      throw TrainingError.option(
-        name: "prompt", problem: "it has \(prompt.count) tokens, the model's context is \(limit)")
+      throw GenerationError.promptTooLong(tokens: prompt.count, context: limit)
     }
     var options = options
     options.stopTokens.formUnion(tuned.stopTokens)

@@ -73,8 +73,6 @@ public struct HubCache: Sendable {
   }
 
   func make(_ directory: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    } catch { throw FileError.system(action: "create", path: directory, reason: error.localizedDescription) }
+    try FileError.makeDirectory(directory, for: directory)
   }
 }

@@ -185,6 +185,29 @@ import Testing
       ["train", "--model", try DemoModel.quantized(), "--data", data, "--output", "/dev/null/out"], ["/dev/null"])
   }
 
+  @Test func `a place below a file is named`() throws {
+    let folder = try TemporaryDirectory()
+    let file = try folder.write("rows.jsonl", Self.row)
+    try Command.fail(
+      ["quantize", DemoModel.source, "--output", file + "/x/y"],
+      ["cannot create \(file)/x/y: \(file) is not a directory\n"])
+  }
+
+  @Test func `texts that are none, and a prompt that is too long, have remedies of their own`() throws {
+    let folder = try TemporaryDirectory()
+    let evaluate = ["evaluate", "--model", try DemoModel.quantized(), "--data"]
+    try Command.fail(
+      evaluate + [try folder.write("empty.txt", "")], ["two tokens", "remedy: name a file with a longer"])
+    try Data([0x43, 0xE9]).write(to: URL(fileURLWithPath: folder.file("latin1.txt")))
+    try Command.fail(evaluate + [folder.file("latin1.txt")], ["latin1.txt, line 1: invalid UTF-8", "as UTF-8"])
+    try Command.fail(
+      evaluate + [try folder.write("a.csv", "prompt,completion\n")], ["no rows", "remedy: write records below"])
+    let prompt = String(repeating: "word ", count: 1000)
+    try Command.fail(
+      ["generate", "--model", try DemoModel.quantized(), "--prompt", prompt],
+      ["tokens, the model's context is", "shorten"])
+  }
+
   @Test func `a full disk`() throws {
     let folder = try TemporaryDirectory()
     let data = try folder.write("rows.jsonl", Self.row)

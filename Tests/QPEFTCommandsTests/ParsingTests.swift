@@ -116,6 +116,10 @@ import Testing
     merge + ["--requantize", "int8"], merge + ["--text", "t", "--no-compare"],
     ["export", "gguf", "--model", "m", "--output", "o", "--type", "q9"], ["export", "gguf", "--output", "o"],
     ["export", "gguf-adapter", "--model", "m", "--output", "o"], ["export", "onnx"],
+    ["quantize", "m", "--output", ""], train + ["--output", ""], merge + ["--output", ""],
+    ["export", "gguf", "--model", "m", "--output", ""],
+    ["export", "gguf-adapter", "--model", "m", "--adapter", "a", "--output", ""],
+    ["export", "mlx-adapter", "--model", "m", "--adapter", "a", "--output", ""],
     ["tokenize"], ["tokenize", "--model", "m", "--chat", "d.jsonl", "--decode"],
     ["tokenize", "--model", "m", "--chat", "d.jsonl", "--json"],
   ])

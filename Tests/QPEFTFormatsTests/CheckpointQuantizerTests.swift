@@ -189,6 +189,12 @@ import Testing
       let dangling = directory + "/dangling"
       #expect(throws: FileError.outputInUse(path: dangling)) { try OutputDirectory(path: dangling) }
       #expect(throws: FileError.outputNotEmpty(path: directory)) { try OutputDirectory(path: directory) }
+      #expect(throws: FileError.self) { try OutputDirectory(path: "") }
+      let file = directory + "/link/file"
+      try Data().write(to: URL(fileURLWithPath: file))
+      #expect(
+        throws: FileError.system(action: "create", path: file + "/x", reason: "\(file) is not a directory")
+      ) { try OutputDirectory(path: file + "/x") }
       #expect(try manager.contentsOfDirectory(atPath: directory).sorted() == ["dangling", "empty", "link"])
     }
   }

@@ -135,6 +135,16 @@ import Testing
     }
   }
 
+  @Test("the remedy for a file without rows is one for its kind")
+  func remedies() {
+    for (path, word) in [
+      ("a.csv", "below the header"), ("a.tsv.gz", "below the header"), ("a.txt", "text"), ("a.jsonl", "JSON"),
+      ("a.json", "JSON"), ("a", "JSON"),
+    ] {
+      #expect(DatasetError.empty(path: path).remedy.contains(word), "\(path)")
+    }
+  }
+
   @Test("gzip files that end early, are spoiled, or hold a thousand times their size are errors")
   func gzip() throws {
     let chat = try ChatFixture.chat()

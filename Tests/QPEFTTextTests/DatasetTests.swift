@@ -189,8 +189,8 @@ import Testing
       #expect(try PlainText.read(path) == "Caf\u{E9}\n")
       try DataFormatTests.gzip(path)
       #expect(try PlainText.read(path + ".gz") == "Caf\u{E9}\n")
-      try Data([0x61, 0xFF]).write(to: URL(fileURLWithPath: path))
-      #expect(throws: DatasetError.unreadable(path: path, reason: "it is not UTF-8 text")) { try PlainText.read(path) }
+      try Data([0x61, 0x0A, 0x62, 0xFF]).write(to: URL(fileURLWithPath: path))
+      #expect(throws: DatasetError.invalidUTF8(file: "a.txt", line: 2, byte: 2)) { try PlainText.read(path) }
     }
   }
 

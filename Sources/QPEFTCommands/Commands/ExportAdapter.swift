@@ -46,6 +46,8 @@ struct ExportGGUFAdapter: AsyncParsableCommand {
   @Option(help: ArgumentHelp("File to write; it must not exist.", valueName: "file.gguf"))
   var output: String
 
+  func validate() throws { try OutputName.check(output) }
+
   func run() async throws { try options.export(.gguf, to: output) }
 }
 
@@ -65,6 +67,8 @@ struct ExportMLXAdapter: AsyncParsableCommand {
 
   @Option(help: ArgumentHelp("Directory to write; it must not exist or be empty.", valueName: "dir"))
   var output: String
+
+  func validate() throws { try OutputName.check(output) }
 
   func run() async throws { try options.export(.mlx, to: output) }
 }

@@ -34,6 +34,8 @@ struct ExportGGUF: AsyncParsableCommand {
 
   @OptionGroup var threads: ThreadOptions
 
+  func validate() throws { try OutputName.check(output) }
+
   func run() async throws {
     try threads.apply()
     var export = GGUFExport(model: model, adapter: adapter, output: output)

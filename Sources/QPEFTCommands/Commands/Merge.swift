@@ -49,6 +49,7 @@ struct Merge: AsyncParsableCommand {
   @OptionGroup var threads: ThreadOptions
 
   func validate() throws {
+    try OutputName.check(output)
     if dtype != nil && requantize != nil { throw ValidationError("Give --dtype or --requantize, not both.") }
     if text != nil && noCompare { throw ValidationError("--text belongs to the comparison: leave --no-compare out.") }
   }

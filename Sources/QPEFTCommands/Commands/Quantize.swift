@@ -45,6 +45,7 @@ struct Quantize: AsyncParsableCommand {
   @OptionGroup var threads: ThreadOptions
 
   func validate() throws {
+    try OutputName.check(output)
     guard QuantizationScheme.blockSizes.contains(blockSize) else {
       let sizes = QuantizationScheme.blockSizes.map(String.init).joined(separator: ", ")
       throw ValidationError("--block-size must be one of \(sizes).")

@@ -47,7 +47,10 @@ struct Train: AsyncParsableCommand {
   @Flag(help: "With --dry-run: print the plan as JSON.")
   var json = false
 
-  func validate() throws { if json && !dryRun { throw ValidationError("--json goes with --dry-run.") } }
+  func validate() throws {
+    try OutputName.check(output)
+    if json && !dryRun { throw ValidationError("--json goes with --dry-run.") }
+  }
 
   func run() async throws {
     try threads.apply()

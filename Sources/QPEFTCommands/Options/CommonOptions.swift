@@ -28,6 +28,14 @@ enum Limits {
   }
 }
 
+/// Names of what is to be written.
+enum OutputName {
+  /// Refuses an empty one before the work, as `--output "$UNSET"` gives it.
+  static func check(_ name: String) throws {
+    if name.isEmpty { throw ValidationError("--output is empty.") }
+  }
+}
+
 /// How many cores.
 struct ThreadOptions: ParsableArguments {
   @Option(

@@ -10,6 +10,7 @@ package final class OutputDirectory {
   /// Makes the temporary directory. An existing `path` must be an empty directory, or a link to one, that can be replaced.
   package init(path: String) throws(FileError) {
     var path = path
+    if path.isEmpty { throw .system(action: "create", path: "''", reason: "it has no name") }
     while path.count > 1, path.hasSuffix("/") { path.removeLast() }
     var status = stat()
     if lstat(path, &status) == 0 {
@@ -20,9 +21,7 @@ package final class OutputDirectory {
     }
     self.path = path
     temporary = path + ".partial-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-    do {
-      try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: true)
-    } catch { throw .system(action: "create", path: path, reason: error.localizedDescription) }
+    try FileError.makeDirectory(temporary, for: path)
   }
 
   /// Finds out now what `finish` would find out after all the work: the directory is empty, not mounted, and nobody's place.

@@ -48,6 +48,8 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
   case cannotInflate(path: String, reason: String)
   /// A file without rows.
   case empty(path: String)
+  /// A text of less than two tokens: nothing in it can be predicted.
+  case textTooShort(path: String)
 
   /// The line it is about, if there is one.
   public var line: Int? { place?.line }
@@ -63,7 +65,7 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
       .rowTooLong(let file, let line, _, _), .nulByte(let file, let line), .malformedCSV(let file, let line, _),
       .preferencePair(let file, let line), .sameAnswers(let file, let line), .changed(let file, let line):
       (file, line)
-    case .unreadable, .empty, .gzip, .inflatesTooFar, .cannotInflate: nil
+    case .unreadable, .empty, .textTooShort, .gzip, .inflatesTooFar, .cannotInflate: nil
     }
   }
 
@@ -99,6 +101,7 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case .inflatesTooFar(let path, let limit): "\(path) holds more than \(limit) bytes, too many for its size"
     case .cannotInflate(let path, let reason): "cannot inflate \(path) into a temporary file: \(reason)"
     case .empty(let path): "\(path) has no rows"
+    case .textTooShort(let path): "\(path) has no text of two tokens or more"
     }
   }
 
@@ -128,7 +131,13 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case .gzip: "download the file again, or inflate it with gunzip"
     case .inflatesTooFar: "if it is what it should be, inflate it with gunzip first"
     case .cannotInflate: "free space on the disk, or set TMPDIR to a folder on a larger one"
-    case .empty: "write one JSON object per line"
+    case .empty(let path):
+      switch DataFormat(nameOf: path) {
+      case .csv?: "write records below the header"
+      case .text?: "write text into the file"
+      case .jsonLines?, .jsonArray?, nil: "write one JSON object per line"
+      }
+    case .textTooShort: "name a file with a longer text"
     }
   }
 }

@@ -1,3 +1,5 @@
+internal import QPEFTJSON
+
 /// A text file as one text.
 public enum PlainText {
   /// The whole text of a file of UTF-8, also by gzip; a byte order mark in front is no part of it.
@@ -6,11 +8,11 @@ public enum PlainText {
     let file = try DataFile(path: path)
     return try file.withBytes { bytes throws(DatasetError) in
       let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-      let text = bytes.dropFirst(bytes.starts(with: mark) ? mark.count : 0)
-      guard let content = String(validating: text, as: UTF8.self) else {
-        throw .unreadable(path: path, reason: "it is not UTF-8 text")
+      let text = UnsafeBufferPointer(rebasing: bytes.dropFirst(bytes.starts(with: mark) ? mark.count : 0))
+      if let position = UTF8Validation.firstInvalid(in: text) {
+        throw RowReader.invalidUTF8(text, position, file: file.name, line: 1)
       }
-      return content
+      return String(decoding: text, as: UTF8.self)
     }
   }
 }

@@ -69,7 +69,8 @@ struct RowReader: Sendable {
     return object
   }
 
-  private static func invalidUTF8(
+  /// The error of bytes that begin on `line` and are no UTF-8 from `position` on.
+  static func invalidUTF8(
     _ bytes: UnsafeBufferPointer<UInt8>, _ position: Int, file: String, line: Int
   ) -> DatasetError {
     let before = bytes[..<position]
