@@ -135,6 +135,19 @@ import Testing
     }
   }
 
+  @Test("pipes and devices are refused as such")
+  func pipes() throws {
+    let chat = try ChatFixture.chat()
+    try Fixtures.withTemporaryDirectory { directory in
+      let pipe = "\(directory)/rows.jsonl"
+      #expect(mkfifo(pipe, 0o600) == 0)
+      for path in [pipe, "/dev/null"] {
+        #expect(throws: DatasetError.notRegular(path: path)) { try TokenizedDataset(contentsOf: path, chat) }
+        #expect(throws: DatasetError.notRegular(path: path)) { try PlainText.read(path) }
+      }
+    }
+  }
+
   @Test("the remedy for a file without rows is one for its kind")
   func remedies() {
     for (path, word) in [

@@ -13,9 +13,13 @@ struct DataFile: Sendable {
   init(path: String) throws(DatasetError) {
     self.path = path
     name = (path as NSString).lastPathComponent
-    var isDirectory: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
-      throw .unreadable(path: path, reason: "it is a directory")
+    var status = stat()
+    if stat(path, &status) == 0 {
+      switch status.st_mode & S_IFMT {
+      case S_IFREG: break
+      case S_IFDIR: throw .unreadable(path: path, reason: "it is a directory")
+      default: throw .notRegular(path: path)
+      }
     }
     let file: Data
     do {

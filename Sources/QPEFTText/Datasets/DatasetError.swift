@@ -4,6 +4,8 @@ public import Foundation
 public enum DatasetError: Error, Equatable, CustomStringConvertible {
   /// The file cannot be read.
   case unreadable(path: String, reason: String)
+  /// A pipe or a device.
+  case notRegular(path: String)
   /// A line that is not valid UTF-8, at a byte of the line counted from 1.
   case invalidUTF8(file: String, line: Int, byte: Int)
   /// A line that is no JSON.
@@ -65,7 +67,7 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
       .rowTooLong(let file, let line, _, _), .nulByte(let file, let line), .malformedCSV(let file, let line, _),
       .preferencePair(let file, let line), .sameAnswers(let file, let line), .changed(let file, let line):
       (file, line)
-    case .unreadable, .empty, .textTooShort, .gzip, .inflatesTooFar, .cannotInflate: nil
+    case .unreadable, .notRegular, .empty, .textTooShort, .gzip, .inflatesTooFar, .cannotInflate: nil
     }
   }
 
@@ -76,6 +78,7 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
   var reason: String {
     switch self {
     case .unreadable(let path, let reason): "cannot read \(path): \(reason)"
+    case .notRegular(let path): "\(path) is a pipe or a device, not a regular file"
     case .invalidUTF8(_, _, let byte): "invalid UTF-8 at byte \(byte) of the line"
     case .malformedJSON(_, _, let column, let reason): "not valid JSON: \(reason) at column \(column)"
     case .notAnObject(_, _, let found): "the row is \(found), not an object"
@@ -109,6 +112,7 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
   public var remedy: String {
     switch self {
     case .unreadable: "check the path and its permissions"
+    case .notRegular: "write the data into a file first: it is read more than once"
     case .invalidUTF8: "save the file as UTF-8"
     case .malformedJSON: "write one JSON object per line, with line breaks in texts as \\n"
     case .notAnObject, .unknownFields:
