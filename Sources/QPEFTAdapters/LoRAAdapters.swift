@@ -21,6 +21,8 @@ public final class LoRAAdapters {
   /// What the user should know, once the model is built.
   public private(set) var warnings: [AdapterWarning] = []
   private var foundModules: Set<String> = []
+  /// Paths of all linear layers and other modules of the model.
+  private var paths: Set<String> = []
 
   /// No adapters yet; `seed` decides their first values.
   /// - Throws: `AdapterError.setting` for a setting that makes no sense.
@@ -40,6 +42,7 @@ public final class LoRAAdapters {
   }
 
   private func adapter(at site: LinearSite, _ base: FrozenLinear) throws -> (any LinearAdapter)? {
+    paths.insert(site.name)
     if isSaved(site.name) { return TrainedLinear(at: site, base: base) }
     guard try configuration.matches(site) else {
       return configuration.bias == .all ? base.bias.map { TrainedBias($0, at: site) } : nil
@@ -53,6 +56,7 @@ public final class LoRAAdapters {
   /// Trains every other module whole that `configuration.savedModules` names.
   public var modules: ModuleChoice {
     { site, weight in
+      self.paths.insert(site.name)
       guard self.isSaved(site.name) else {
         try self.refuseTarget(site)
         return nil
@@ -121,6 +125,12 @@ public final class LoRAAdapters {
     guard !adaptedLayers.isEmpty else { throw AdapterError.noTarget(configuration.targets.text) }
     if let name = configuration.savedModules.first(where: { !foundModules.contains($0) }) {
       throw AdapterError.setting(name: "modules_to_save", problem: "no module's path ends with \(name)")
+    }
+    let lists: [(String, TargetModules?)] = [
+      ("target_modules", configuration.targets), ("exclude_modules", configuration.excluded),
+    ]
+    for (setting, modules) in lists {
+      warnings += (modules?.unusedNames(paths) ?? []).map { .unusedName(setting: setting, name: $0) }
     }
     func unused(_ setting: String, _ map: [String: some Any]) throws {
       var rest = Set(map.keys)

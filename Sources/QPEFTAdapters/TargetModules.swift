@@ -26,10 +26,19 @@ public enum TargetModules: Hashable, Sendable {
   public func matches(_ site: LinearSite) throws -> Bool {
     switch self {
     case .allLinear: return true
-    case .names(let names): return names.contains { site.name == $0 || site.name.hasSuffix("." + $0) }
+    case .names(let names): return names.contains { Self.isNamed(site.name, $0) }
     case .pattern(let pattern):
       do { return try Regex(pattern).wholeMatch(in: site.name) != nil } catch { throw AdapterError.pattern(pattern) }
     }
+  }
+
+  /// Whether a path is `name` or ends with it.
+  static func isNamed(_ path: String, _ name: String) -> Bool { path == name || path.hasSuffix("." + name) }
+
+  /// The names that no path ends with; a regular expression has none.
+  func unusedNames(_ paths: Set<String>) -> [String] {
+    guard case .names(let names) = self else { return [] }
+    return Set(names).filter { name in !paths.contains { Self.isNamed($0, name) } }.sorted()
   }
 
   /// What a person types, for messages.

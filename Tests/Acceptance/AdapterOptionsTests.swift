@@ -53,6 +53,13 @@ import Testing
       ["generate", "--model", model, "--adapter", folder.file("a"), "--prompt", "x"], ["use_qalora", "not supported"])
   }
 
+  @Test func `names that are no layer's are told`() throws {
+    let folder = try TemporaryDirectory()
+    let output = try train(folder, "a", ["--targets", "q_proj,nope", "--exclude-modules", "dwon_proj"])
+    #expect(output.contains("warning   target_modules: nope matches no layer of the model"), "\(output)")
+    #expect(output.contains("warning   exclude_modules: dwon_proj matches no layer of the model"), "\(output)")
+  }
+
   @Test func `more blocks than the model has are refused`() throws {
     let folder = try TemporaryDirectory()
     let rows = try folder.write("rows.jsonl", Self.row)

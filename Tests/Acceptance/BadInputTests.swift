@@ -152,6 +152,10 @@ import Testing
     #expect(answer.status == 1 && findings.map { $0["lines"] as? [Int] } == [[1], [2], [3]], "\(answer.output)")
   }
 
+  @Test func `an evaluation that was asked for and has no rows`() throws {
+    try train(Self.row, ["--eval-split", "two rows"], ["--eval-split", "0.5"])
+  }
+
   @Test func `a row without a trained token`() throws {
     let long = #"{"prompt": ""# + String(repeating: "word ", count: 50) + #"", "completion": "end"}"# + "\n"
     try train(Self.row + long, ["line 2"], ["--max-length", "16"])

@@ -142,6 +142,24 @@ import Testing
     #expect(adapters.warnings == [.unusedPattern(setting: "rank_pattern", key: "k_proj")])
   }
 
+  @Test func `whose names are no layer's are told`() throws {
+    var configuration = LoRAConfiguration()
+    configuration.targets = .names(["q_proj", "nope", "proj"])
+    configuration.excluded = .names(["dwon_proj", "lm_head", "layers.0.mlp.down_proj"])
+    let adapters = try LoRAAdapters(configuration)
+    let base = FrozenLinear(weight: DenseMatrix(.zeros([2, 2])))
+    for name in ["self_attn.q_proj", "mlp.down_proj"] {
+      _ = try adapters.choice(LinearSite(name: "model.layers.0.\(name)", rows: 2, columns: 2), base)
+    }
+    _ = try adapters.modules(ModuleSite(name: "lm_head", kind: .head)) { .zeros([2, 2]) }
+    try adapters.checkTargets()
+    #expect(
+      adapters.warnings == [
+        .unusedName(setting: "target_modules", name: "nope"), .unusedName(setting: "target_modules", name: "proj"),
+        .unusedName(setting: "exclude_modules", name: "dwon_proj"),
+      ])
+  }
+
   @Test func `give B, magnitudes and biases their own learning rate with LoRA+`() throws {
     var configuration = LoRAConfiguration()
     configuration.plusRatio = 16

@@ -116,6 +116,11 @@ struct DataArguments: ParsableArguments {
       }
       training.append((rows, weight ?? 1))
     }
+    if evalSplit != nil, evaluation.isEmpty {
+      throw Failure(
+        message: "--eval-split keeps rows of files of two rows or more, and there is none",
+        remedy: "give more rows, name others to evaluate on with --eval-data, or leave --eval-split out")
+    }
     if let evalData { evaluation.append((try checked(evalData, base, options, report), 1)) }
     // One file is itself, so that its order is that of a run without weights.
     let single = training.count == 1 && training[0].weight == 1
