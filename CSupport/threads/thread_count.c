@@ -21,21 +21,23 @@ static size_t usable_cores(void) {
 
 static atomic_size_t core_count, default_count, thread_count;
 
+// What was found first stays: threads may be kept to different cores, and scratch is sized by what one of them found.
+static size_t first_found(atomic_size_t *kept, size_t found) {
+  size_t first = 0;
+  return atomic_compare_exchange_strong(kept, &first, found) ? found : first;
+}
+
 static size_t cores(void) {
   size_t count = atomic_load(&core_count);
-  if (count == 0) atomic_store(&core_count, count = usable_cores());
-  return count;
+  return count ? count : first_found(&core_count, usable_cores());
 }
 
 // More threads than a container has processor time for would wait for each other at the end of every kernel.
 static size_t default_threads(void) {
   size_t count = atomic_load(&default_count);
-  if (count == 0) {
-    size_t quota = qp_quota_cores("/proc/self/cgroup", "/sys/fs/cgroup");
-    count = quota && quota < cores() ? quota : cores();
-    atomic_store(&default_count, count);
-  }
-  return count;
+  if (count) return count;
+  size_t quota = qp_quota_cores("/proc/self/cgroup", "/sys/fs/cgroup");
+  return first_found(&default_count, quota && quota < cores() ? quota : cores());
 }
 
 size_t qp_worker_limit(void) { return cores() < 4 ? 4 : cores(); }
