@@ -96,7 +96,18 @@ static void *worker(void *unused) {
   return NULL;
 }
 
+// A child of fork has none of the workers, and locks and counters as they were at some moment.
+static void begin_afresh(void) {
+  owner = lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+  wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+  started = 0;
+  atomic_store(&places, 0);
+  atomic_store(&sleeping, 0);
+}
+
 static void start_workers(size_t count) {
+  static int follows_forks;
+  if (!follows_forks) follows_forks = pthread_atfork(NULL, NULL, begin_afresh) == 0;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);

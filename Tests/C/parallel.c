@@ -1,7 +1,10 @@
 /// The pool of threads: every task runs once, whoever asks, and whether workers watch, sleep or are busy.
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "threads/parallel.h"
@@ -39,6 +42,62 @@ static void job_of_jobs(void *context, size_t i, size_t worker) {
   for (size_t k = 0; k < TASKS; k++) atomic_fetch_add(&((counted *)context)->runs[k], inner.runs[k]);
 }
 
+#ifndef NO_FORKS
+
+// Only done when two threads are in it at once.
+static void meet(void *here, size_t i, size_t worker) {
+  (void)i, (void)worker;
+  atomic_fetch_add((atomic_uint *)here, 1);
+  while (atomic_load((atomic_uint *)here) < 2) sched_yield();
+}
+
+// Whether a child has workers of its own: one that hangs is ended by its alarm.
+static int child_works(void) {
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    int failed = 0;
+    atomic_uint here = 0;
+    qp_parallel_for(2, meet, &here);
+    for (int job = 0; job < 20; job++) {
+      counted c = {.sums = 1};
+      qp_parallel_for(TASKS, count, &c);
+      for (size_t i = 0; i < TASKS; i++) failed |= c.runs[i] != 1;
+    }
+    _exit(failed);
+  }
+  int status;
+  return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+static void *jobs_until(void *done) {
+  while (!atomic_load((atomic_int *)done)) {
+    counted c = {.sums = 1};
+    qp_parallel_for(TASKS, count, &c);
+  }
+  return NULL;
+}
+
+// Forks while workers watch, fall asleep or wake, and while a job of another thread runs.
+static void forks(void) {
+  int works = 1;
+  for (long i = 0; works && i < 300; i++) {
+    counted c = {.sums = 1};
+    for (long job = 0; job <= i % 3; job++) qp_parallel_for(TASKS, count, &c);
+    nanosleep(&(struct timespec){.tv_nsec = i % 40 * 10000}, NULL);
+    works = child_works();
+  }
+  atomic_int done = 0;
+  pthread_t caller;
+  pthread_create(&caller, NULL, jobs_until, &done);
+  for (int i = 0; works && i < 100; i++) works = child_works();
+  atomic_store(&done, 1);
+  pthread_join(caller, NULL);
+  holds("a child of fork has workers of its own", works);
+}
+
+#endif
+
 void test_parallel(void) {
   for (size_t threads = 1; threads <= 4; threads++) {
     qp_set_thread_count(threads);
@@ -66,4 +125,7 @@ void test_parallel(void) {
     for (int i = 0; i < 3; i++) pthread_join(callers[i], NULL), failed |= failures_of[i];
     holds("jobs of several callers at once run every task once", !failed);
   }
+#ifndef NO_FORKS
+  forks();
+#endif
 }

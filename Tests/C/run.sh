@@ -31,13 +31,15 @@ asan() {
 
 tsan() {
   # The toolchain's ThreadSanitizer knows about Dispatch and wants it linked.
-  "$clang" $common -Wno-pass-failed -O1 -fsanitize=thread $tests $kernels -lm -lpthread \
+  # It ends children of fork that start threads.
+  "$clang" $common -DNO_FORKS -Wno-pass-failed -O1 -fsanitize=thread $tests $kernels -lm -lpthread \
     -L"$toolchain/lib/swift/linux" -Wl,-rpath,"$toolchain/lib/swift/linux" -ldispatch -lBlocksRuntime -o "$out/tsan"
   TSAN_OPTIONS=halt_on_error=1 "$out/tsan"
 }
 
 arm() {
-  "$clang" $common --target=aarch64-linux-gnu -static -O2 -isystem /usr/aarch64-linux-gnu/include \
+  # The emulator cannot fork where there are threads.
+  "$clang" $common -DNO_FORKS --target=aarch64-linux-gnu -static -O2 -isystem /usr/aarch64-linux-gnu/include \
     -L/usr/aarch64-linux-gnu/lib $tests $kernels -lm -lpthread -o "$out/arm"
   qemu-aarch64 "$out/arm"
 }
