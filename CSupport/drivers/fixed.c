@@ -109,9 +109,10 @@ static void arrange_for_blocks(fixed_job *j, const float *x, float *scratch) {
 void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, const qp_low_rank *term, void *scratch) {
   const qp_kernel_set *set = qp_kernels();
   fixed_job job = {.set = set, .y = y, .w = w};
-  if (n == 1 && takes_codes(set, w) && is_usable(set->max_abs(w->levels, 16))) {
+  int fits = n == 1 && w->columns > 0;
+  if (fits && takes_codes(set, w) && is_usable(set->max_abs(w->levels, 16))) {
     arrange_for_codes(&job, x, scratch);
-  } else if (n == 1 && takes_blocks(set, w)) {
+  } else if (fits && takes_blocks(set, w)) {
     arrange_for_blocks(&job, x, scratch);
   } else {
     qp_matmul(y, x, w, n, 0, 0, term, scratch);

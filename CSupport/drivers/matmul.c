@@ -219,8 +219,19 @@ static size_t token_floats(size_t n, size_t depth) {
   return qp_round_up(qp_least(n * depth, few > QP_ROOM ? few : QP_ROOM), 16);
 }
 
+// y without anything to sum but the term.
+static void multiply_nothing(const product *p, size_t n) {
+  if (!p->accumulate) memset(p->y, 0, n * p->outputs * sizeof *p->y);
+  if (p->term) qp_gemm(p->y, p->term->hidden, 0, p->term->factor, !p->transposed, n, p->outputs, p->term->rank, 1);
+}
+
 // A pass decodes W once, so it takes as many tokens as there is room for with one k-block of each; a round, as many k-blocks.
 static void multiply(product p, size_t n, void *scratch) {
+  if (n == 0 || p.outputs == 0) return;
+  if (p.depth == 0) {
+    multiply_nothing(&p, n);
+    return;
+  }
   p.tokens = scratch;
   p.panels = p.tokens + token_floats(n, p.depth);
   if (p.term) p.hidden = p.term->hidden;

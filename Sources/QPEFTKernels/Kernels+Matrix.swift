@@ -27,11 +27,11 @@ extension Kernels {
   ) {
     check("multiply y", y.count, n * w.rows)
     check("multiply x", x.count, n * w.columns)
-    guard n > 0, let y = y.baseAddress, let x = x.baseAddress else { return }
+    guard n > 0, let y = y.baseAddress else { return }
     withUnsafePointer(to: w.matrix) { matrix in
       withTerm(term, n: n, outputs: w.rows) { term in
         withScratch(scratch, qp_matmul_scratch_bytes(matrix, n)) {
-          qp_matmul(y, x, matrix, n, accumulate ? 1 : 0, inBFloat16 ? 1 : 0, term, $0)
+          qp_matmul(y, x.baseAddress, matrix, n, accumulate ? 1 : 0, inBFloat16 ? 1 : 0, term, $0)
         }
       }
     }
@@ -44,10 +44,12 @@ extension Kernels {
   ) {
     check("multiplyFixedPoint y", y.count, n * w.rows)
     check("multiplyFixedPoint x", x.count, n * w.columns)
-    guard n > 0, let y = y.baseAddress, let x = x.baseAddress else { return }
+    guard n > 0, let y = y.baseAddress else { return }
     withUnsafePointer(to: w.matrix) { matrix in
       withTerm(term, n: n, outputs: w.rows) { term in
-        withScratch(scratch, qp_matmul_scratch_bytes(matrix, n)) { qp_matmul_fixed(y, x, matrix, n, term, $0) }
+        withScratch(scratch, qp_matmul_scratch_bytes(matrix, n)) {
+          qp_matmul_fixed(y, x.baseAddress, matrix, n, term, $0)
+        }
       }
     }
   }
@@ -59,11 +61,11 @@ extension Kernels {
   ) {
     check("multiplyTransposed dx", dx.count, n * w.columns)
     check("multiplyTransposed dy", dy.count, n * w.rows)
-    guard n > 0, let dx = dx.baseAddress, let dy = dy.baseAddress else { return }
+    guard n > 0, let dx = dx.baseAddress else { return }
     withUnsafePointer(to: w.matrix) { matrix in
       withTerm(term, n: n, outputs: w.columns) { term in
         withScratch(scratch, qp_matmul_transposed_scratch_bytes(matrix, n)) {
-          qp_matmul_transposed(dx, dy, matrix, n, accumulate ? 1 : 0, inBFloat16 ? 1 : 0, term, $0)
+          qp_matmul_transposed(dx, dy.baseAddress, matrix, n, accumulate ? 1 : 0, inBFloat16 ? 1 : 0, term, $0)
         }
       }
     }

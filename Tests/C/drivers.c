@@ -121,11 +121,32 @@ static void fixed_point_of_interleaved(void) {
   clear();
 }
 
+/// No inputs: the product is zero, or what was there, and the term. No outputs: nothing.
+static void products_of_nothing(void) {
+  static const size_t tokens[] = {0, 1, 9};
+  for (int storage = 0; storage < STORAGES; storage++)
+    for (size_t t = 0; t < 3; t++)
+      for (int transposed = 0; transposed < 2; transposed++) {
+        size_t n = tokens[t];
+        test_matrix none[2] = {matrix_of(storage, 7, 0), matrix_of(storage, 0, 7)}, *w = &none[transposed];
+        for (int i = 0; n && i < 2; i++) product(&none[i], n, transposed);
+        at("%s %zu x %zu, %zu tokens, transposed %d", w->storage, w->view.rows, w->view.columns, n, transposed);
+        float *start = random_floats(n * 7, 1), *y = copy_of(start, n * 7 * sizeof(float));
+        void *scratch = scratch_of(transposed ? qp_matmul_transposed_scratch_bytes(&w->view, n) : qp_matmul_scratch_bytes(&w->view, n));
+        (transposed ? qp_matmul_transposed : qp_matmul)(y, room(0), &w->view, n, 1, 0, NULL, scratch);
+        free(scratch);
+        same("accumulated product", y, start, n * 7 * sizeof(float));
+        clear();
+      }
+}
+
 static void products(void) {
+  products_of_nothing();
   fixed_point_of_interleaved();
   for (int storage = 0; storage <= LARGE_NESTED; storage++) {
     fixed_point(70, 320, 5, storage), fixed_point(70, 320, 16, storage);
     fixed_point(3, 4160, 8, storage), fixed_point(41, 64, 144, storage);
+    fixed_point(5, 0, 8, storage), fixed_point(0, 64, 8, storage);
   }
   static const size_t shapes[][2] = {{33, 31}, {300, 64}, {70, 288}}, tokens[] = {1, 3, 9, 29};
   for (int storage = 0; storage < STORAGES; storage++)

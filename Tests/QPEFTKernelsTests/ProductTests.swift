@@ -139,6 +139,36 @@ extension KernelTests {
       }
     }
 
+    @Test("a product over no inputs is zero, or what was there, and its term", arguments: KernelSet.supported)
+    func nothingToSum(set: String) throws {
+      let nothing = Kernels.Input(start: nil, count: 0)
+      let (w, transposed) = (TestMatrix(.nf4, rows: 3, columns: 0), TestMatrix(.nf4, rows: 0, columns: 3))
+      let (hidden, factor): ([Float], [Float]) = ([2], [1, 3, 5])
+      try hidden.withUnsafeBufferPointer { hidden in
+        try factor.withUnsafeBufferPointer { factor in
+          let cases: [(Kernels.LowRankTerm?, [Float])] = [(nil, [0, 0, 0]), ((hidden, factor, 1), [2, 6, 10])]
+          for (term, expected) in cases {
+            let products = try with(set) {
+              [
+                filled(3) { Kernels.multiply($0, nothing, w.view, n: 1, plus: term) },
+                filled(3) { Kernels.multiplyFixedPoint($0, nothing, w.view, n: 1, plus: term) },
+                filled(3) { Kernels.multiplyTransposed($0, nothing, transposed.view, n: 1, plus: term) },
+              ]
+            }
+            #expect(products == [expected, expected, expected])
+          }
+        }
+      }
+      let start: [Float] = [7, 8, 9]
+      let accumulated = try with(set) {
+        [
+          filled(3, start) { Kernels.multiply($0, nothing, w.view, n: 1, accumulate: true) },
+          filled(3, start) { Kernels.multiplyTransposed($0, nothing, transposed.view, n: 1, accumulate: true) },
+        ]
+      }
+      #expect(accumulated == [start, start])
+    }
+
     @Test("rows are gathered as they decode", arguments: KernelSet.supported, TestMatrix.Storage.allCases)
     func gather(set: String, storage: TestMatrix.Storage) throws {
       let w = TestMatrix(storage, rows: 23, columns: 37)
