@@ -167,7 +167,7 @@ void qp_matrix_decode(float *y, const qp_matrix *w, size_t first, size_t count);
 int qp_blocks_are_written(qp_storage storage);
 
 /// Encodes x[count * numbers of a block] as `count` blocks of such a format: the bytes are those of ggml's own reference
-/// quantization. Every number is finite.
+/// quantization. Every number is finite; a block whose scale is beyond float16 decodes to infinity or NaN.
 void qp_blocks_encode(uint8_t *blocks, const float *x, qp_storage storage, size_t count);
 
 /// bitsandbytes' blockwise 8-bit quantization with qp_dynamic_map: codes[count], absmax[ceil(count / block)].

@@ -52,7 +52,7 @@ void qp_encode_q4_1(uint8_t *out, const float *x) {
   float d = (high - low) / 15, scale = inverse(d);
   uint8_t codes[BLOCK];
   for (int i = 0; i < BLOCK; i++) {
-    int code = (int8_t)((x[i] - low) * scale + 0.5f);
+    int code = d <= FLT_MAX ? (int8_t)((x[i] - low) * scale + 0.5f) : 0;  // x - low may be infinite as d is
     codes[i] = (uint8_t)(code < 15 ? code : 15);
   }
   qp_block_put_half(out, d);

@@ -35,8 +35,10 @@ static inline void qp_block_put_half(uint8_t *out, float value) {
   out[1] = (uint8_t)((half | sign) >> 8);
 }
 
-/// The nearest whole number, ties to even, for magnitudes below 2^22.
-static inline int qp_block_nearest(float x) { return (int)((x + 12582912.0f) - 12582912.0f); }
+/// The nearest whole number, ties to even; 0 for NaN and magnitudes from 2^22 on, which scales beyond float16 give.
+static inline int qp_block_nearest(float x) {
+  return x > -0x1p22f && x < 0x1p22f ? (int)((x + 12582912.0f) - 12582912.0f) : 0;
+}
 
 static inline int qp_block_clamp(int x, int low, int high) { return x < low ? low : x > high ? high : x; }
 

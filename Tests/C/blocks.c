@@ -1,6 +1,7 @@
 /// ggml's block formats: decoding has the bits of the definition and reads no byte past the last block; products have the
 /// bits of products with the decoded numbers.
 #include "check.h"
+#include "reference/blocks_encode.h"
 
 static qp_matrix blocks_of(qp_storage storage, size_t rows, size_t columns) {
   qp_block size = qp_block_of(storage);
@@ -110,8 +111,28 @@ static void fixed_point(qp_storage storage, size_t head) {
   clear();
 }
 
+/// Numbers whose scales are beyond float16, and such that have none: the sanitizer sees what is not defined.
+static void encode_extremes(qp_storage storage) {
+  static const float sizes[] = {1e-40f, 1e-20f, 1e6f, 1e12f, 1e20f, 3.4e38f};
+  size_t count = 256 / qp_block_of(storage).count, bytes = count * qp_block_of(storage).bytes;
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    at("storage %d, numbers of %g", storage, (double)sizes[i]);
+    qp_blocks_encode(room(bytes), random_floats(256, sizes[i]), storage, count);
+  }
+  clear();
+}
+
+static void nearest(void) {
+  at("nearest whole number");
+  holds("of NaN", qp_block_nearest(NAN) == 0);
+  holds("of infinity", qp_block_nearest(INFINITY) == 0 && qp_block_nearest(-INFINITY) == 0);
+  holds("of others", qp_block_nearest(2.5f) == 2 && qp_block_nearest(-3.5f) == -4 && qp_block_nearest(4194303) == 4194303);
+}
+
 void test_blocks(const qp_kernel_set *set) {
+  nearest();
   for (qp_storage storage = QP_GGML_Q4_0; storage < QP_STORAGE_COUNT; storage++) {
+    if (qp_blocks_are_written(storage)) encode_extremes(storage);
     decoders(set, storage);
     runs(storage, 0);
     runs(storage, 4);

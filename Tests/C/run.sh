@@ -24,8 +24,8 @@ native() {
 
 asan() {
   # A vectorised loop may be one that an instrumented build cannot vectorise: no error of the code.
-  "$clang" $common -Wno-pass-failed -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
-    $tests $kernels -lm -lpthread -o "$out/asan"
+  "$clang" $common -Wno-pass-failed -O1 -fsanitize=address,undefined,float-cast-overflow \
+    -fno-sanitize-recover=undefined,float-cast-overflow -fno-omit-frame-pointer $tests $kernels -lm -lpthread -o "$out/asan"
   "$out/asan"
 }
 

@@ -208,6 +208,40 @@ import Testing
     }) { if case .tensor("extra.weight", _) = $0 { true } else { false } }
   }
 
+  @Test func `numbers beyond the range of a type are refused, never written as infinity or NaN`() throws {
+    let name = "model.layers.0.mlp.up_proj.weight"
+    func export(_ largest: Float, _ storage: GGUFStorage) throws {
+      var source = try QuantizerSource(decoding: ModelSource(path: fixture("demo-model")))
+      source.weights = source.weights.map { weight in
+        guard weight.name == name else { return weight }
+        return SourceWeight(
+          ComputedWeight(
+            name: name, shape: weight.shape, type: .f32, byteCount: weight.byteCount,
+            decode: { y, _ in
+              for i in y.indices { y[i] = i % 2 == 0 ? largest : -1 }
+            }))
+      }
+      try withTemporaryDirectory {
+        _ = try GGUFExporter(source, storage: storage, template: nil).run(to: $0 + "/m.gguf", name: "") { _ in }
+      }
+    }
+    for storage in GGUFStorage.allCases where storage != .f32 {
+      do {
+        try export(.greatestFiniteMagnitude, storage)
+        Issue.record("\(storage) was written")
+      } catch let error as GGUFExportError {
+        guard case .tooLarge(name, let type) = error else { throw error }
+        #expect(error.remedy == (type == "BF16" ? "export with --type f32" : "export with --type bf16 or f32"))
+      }
+    }
+    #expect(throws: GGUFExportError.tooLarge(tensor: name, type: "F16")) { try export(65520, .f16) }
+    #expect(throws: GGUFExportError.tooLarge(tensor: name, type: "Q8_0")) { try export(65520 * 127, .q8_0) }
+    try export(65519, .f16)
+    try export(65519 * 127, .q8_0)
+    try export(0x1p127, .bf16)
+    try export(.greatestFiniteMagnitude, .f32)
+  }
+
   @Test func `a sentence-piece vocabulary has scores that join what the merges join`() throws {
     let tokenizer: JSONValue = [
       "normalizer": [

@@ -12,6 +12,8 @@ public enum GGUFExportError: Error, Equatable, CustomStringConvertible {
   case tokenizer(problem: String)
   /// A weight is NaN or infinite.
   case notFinite(tensor: String)
+  /// A weight is larger than its type of GGUF holds.
+  case tooLarge(tensor: String, type: String)
   /// An adapter with something that a GGUF adapter cannot hold.
   case adapter(tensor: String, problem: String)
 
@@ -24,6 +26,7 @@ public enum GGUFExportError: Error, Equatable, CustomStringConvertible {
     case .tensor(let name, let problem): "\(name) \(problem)"
     case .tokenizer(let problem): "the tokenizer \(problem)"
     case .notFinite(let tensor): "\(tensor) holds NaN or infinity"
+    case .tooLarge(let tensor, let type): "\(tensor) holds a number that is too large for \(type)"
     case .adapter(let tensor, let problem): "\(tensor) \(problem)"
     }
   }
@@ -34,6 +37,8 @@ public enum GGUFExportError: Error, Equatable, CustomStringConvertible {
     case .architecture, .configuration, .tensor, .tokenizer:
       "merge the model with qpeft merge and convert it with llama.cpp's convert_hf_to_gguf.py"
     case .notFinite: "train or download again; the checkpoint or the adapter is damaged"
+    case .tooLarge(_, GGUFType.bf16.name): "export with --type f32"
+    case .tooLarge: "export with --type bf16 or f32"
     case .adapter: "export the merged model with qpeft export gguf"
     }
   }

@@ -97,7 +97,11 @@ package struct GGUFExporter {
       guard numbers.allSatisfy(\.isFinite) else { throw GGUFExportError.notFinite(tensor: weight.name) }
       if let head { Self.interleave(numbers, columns: weight.shape.count == 2 ? weight.columns : 1, head: head) }
       let encoded = GGUFEncoder.encode(UnsafeBufferPointer(numbers), plan.type)
-      error.add(numbers, GGUFEncoder.decode(encoded, plan.type, count: numbers.count))
+      let decoded = GGUFEncoder.decode(encoded, plan.type, count: numbers.count)
+      guard decoded.allSatisfy(\.isFinite) else {
+        throw GGUFExportError.tooLarge(tensor: weight.name, type: plan.type.name)
+      }
+      error.add(numbers, decoded)
       let rowBytes = plan.byteCount / max(1, weight.rows)
       try encoded.withUnsafeBytes { try writer.write(plan.name, $0, at: rows.lowerBound * rowBytes) }
       try meter.advance(weight, rows: rows)
