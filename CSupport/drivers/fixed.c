@@ -6,7 +6,6 @@
 /// level one of 1 / 32766 of the largest level: a hundred times less than 8-bit activations have, with about as many
 /// instructions, since a lookup of 16 bits costs little more than one of 8.
 /// Codes of GGUF are whole numbers already. There x has a scale for each 32 columns.
-#include <math.h>
 #include <string.h>
 
 #include "drivers/few.h"
@@ -14,6 +13,10 @@
 #include "threads/parallel.h"
 
 enum { MOST = 16383 };
+
+// A run of x whose largest number is below the first counts as zero; x with one above the second is multiplied as floats. Between them, with
+// levels of about 1, no scale and no sum of a run leaves the range of float32.
+static const float least_x = 0x1p-100f, largest_x = 0x1p100f;
 
 typedef struct {
   const qp_kernel_set *set;
@@ -27,18 +30,15 @@ typedef struct {
   size_t part;
 } fixed_job;
 
-// Whether numbers whose largest has this size become whole numbers.
-static int is_usable(float largest) { return largest >= 0x1p-100f && largest <= 0x1p126f; }
-
-// Whole numbers of x, and what to multiply them by. Where x is not finite the scale is NaN.
+// Whole numbers of x, and what to multiply them by.
 static float fixed(const qp_kernel_set *set, int16_t *to, const float *x, size_t count) {
   float largest = set->max_abs(x, count);
-  if (is_usable(largest)) {
-    set->encode_i16(to, x, MOST / largest, count);
-    return largest / MOST;
+  if (largest < least_x) {
+    memset(to, 0, count * sizeof *to);
+    return 0;
   }
-  memset(to, 0, count * sizeof *to);
-  return largest < 1 ? 0 : NAN;
+  set->encode_i16(to, x, MOST / largest, count);
+  return largest / MOST;
 }
 
 static void some_rows(const fixed_job *j, size_t row, size_t rows) {
@@ -67,9 +67,14 @@ static void rows_task(void *context, size_t i, size_t worker) {
   }
 }
 
+static int has_usual_levels(const qp_kernel_set *set, const qp_matrix *w) {
+  float largest = set->max_abs(w->levels, 16);
+  return largest >= 0x1p-10f && largest <= 0x1p10f;
+}
+
 static int takes_codes(const qp_kernel_set *set, const qp_matrix *w) {
   return set->fixed_rows && w->storage == QP_Q4 && qp_leaves_read(w) && w->columns % QP_FIXED == 0 &&
-         w->block >= QP_FIXED && (w->absmax || (w->nested_block & (w->nested_block - 1)) == 0);
+         w->block >= QP_FIXED && (w->absmax || (w->nested_block & (w->nested_block - 1)) == 0) && has_usual_levels(set, w);
 }
 
 static int takes_blocks(const qp_kernel_set *set, const qp_matrix *w) {
@@ -109,15 +114,13 @@ static void arrange_for_blocks(fixed_job *j, const float *x, float *scratch) {
 void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, const qp_low_rank *term, void *scratch) {
   const qp_kernel_set *set = qp_kernels();
   fixed_job job = {.set = set, .y = y, .w = w};
-  int fits = n == 1 && w->columns > 0;
-  if (fits && takes_codes(set, w) && is_usable(set->max_abs(w->levels, 16))) {
-    arrange_for_codes(&job, x, scratch);
-  } else if (fits && takes_blocks(set, w)) {
-    arrange_for_blocks(&job, x, scratch);
-  } else {
+  int codes = takes_codes(set, w), blocks = takes_blocks(set, w);
+  // The last one holds for NaN too.
+  if (n != 1 || !(codes || blocks) || w->columns == 0 || !(set->max_abs(x, w->columns) <= largest_x)) {
     qp_matmul(y, x, w, n, 0, 0, term, scratch);
     return;
   }
+  (codes ? arrange_for_codes : arrange_for_blocks)(&job, x, scratch);
   if (set->narrow_rows) job.term = term;
   qp_block size = qp_block_of(w->storage);
   size_t row_bytes = w->storage == QP_Q4 ? w->columns / 2 : w->columns / size.count * size.bytes;

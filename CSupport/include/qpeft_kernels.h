@@ -112,7 +112,9 @@ int qp_has_bf16(void);
 
 /// y = x · Wᵀ + term for writing text, never for training: where n is 1, W is QP_Q4 with block >= 64 and columns a multiple of 64, x and the
 /// levels are rounded to 15 bits, x with a scale for every 64 columns, and sums of 64 products are exact. |error| is at most
-/// 1/32700 of the sum over blocks of scale * (max|x| * Σ|level| + max|level| * Σ|x|). Otherwise as qp_matmul, whose scratch it takes.
+/// 1/32700 of the sum over blocks of scale * (max|x| * Σ|level| + max|level| * Σ|x|), but 64 columns with no |x| of 2^-100 or more count as
+/// zeros. Likewise with W of blocks, where 32 columns share a scale. Otherwise, and where an |x| is above 2^100 or NaN, as qp_matmul, whose
+/// scratch it takes.
 void qp_matmul_fixed(float *y, const float *x, const qp_matrix *w, size_t n, const qp_low_rank *term, void *scratch);
 
 /// dx[n, columns] = dy[n, rows] · W + term  (`accumulate`: dx += ...; term NULL: none; in_bf16: dy and W are rounded, as in qp_matmul).

@@ -121,6 +121,27 @@ static void fixed_point_of_interleaved(void) {
   clear();
 }
 
+/// Numbers so large that scales or sums of runs might not be finite: the product is that of floats. Tiny ones count as zero.
+static void fixed_point_of_extremes(qp_matrix w, const char *storage) {
+  float *found = room_floats(w.rows), *expected = room_floats(w.rows);
+  void *scratch = scratch_of(qp_matmul_scratch_bytes(&w, 1));
+  static const float sizes[] = {0x1p101f, 0x1p127f, INFINITY, NAN};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    for (int alone = 0; alone < 2; alone++) {
+      at("fixed point, %s, numbers of %g, alone %d", storage, (double)sizes[i], alone);
+      float *x = random_floats(w.columns, 1);
+      for (size_t k = 0; k < (alone ? 1 : w.columns); k++) x[k] = sizes[i];
+      qp_matmul_fixed(found, x, &w, 1, NULL, scratch);
+      qp_matmul(expected, x, &w, 1, 0, 0, NULL, scratch);
+      same_numbers("product", found, expected, w.rows);
+    }
+  at("fixed point, %s, tiny numbers", storage);
+  qp_matmul_fixed(found, random_floats(w.columns, 0x1p-101f), &w, 1, NULL, scratch);
+  for (size_t r = 0; r < w.rows; r++) holds("product is zero", found[r] == 0);
+  free(scratch);
+  clear();
+}
+
 /// No inputs: the product is zero, or what was there, and the term. No outputs: nothing.
 static void products_of_nothing(void) {
   static const size_t tokens[] = {0, 1, 9};
@@ -143,6 +164,10 @@ static void products_of_nothing(void) {
 static void products(void) {
   products_of_nothing();
   fixed_point_of_interleaved();
+  fixed_point_of_extremes(matrix_of(3, 20, 128).view, "nf4");
+  uint8_t *blocks = random_bytes(20 * 8 * 24);
+  for (size_t i = 0; i < 20 * 8 * 24; i++) blocks[i] &= 63;  // no scale is infinite or NaN
+  fixed_point_of_extremes((qp_matrix){.storage = QP_GGML_Q5_1, .rows = 20, .columns = 256, .values = blocks}, "q5_1");
   for (int storage = 0; storage <= LARGE_NESTED; storage++) {
     fixed_point(70, 320, 5, storage), fixed_point(70, 320, 16, storage);
     fixed_point(3, 4160, 8, storage), fixed_point(41, 64, 144, storage);
