@@ -7,7 +7,8 @@
 /// - Output comes first and must not overlap an input. No function keeps a pointer, prints, exits or calls malloc;
 ///   `scratch` is memory of the caller, 64-byte aligned, of the size the matching `_scratch_bytes` function states.
 /// - Functions may use threads. Results are bit-identical for every number of threads: no sum of an element depends on how
-///   the work is split. They are not reentrant from several threads at once (one owner of the cores).
+///   the work is split. Several threads may call at once, each with outputs and scratch of its own: one call has the other cores, the rest
+///   run on their own thread, slower. A child of fork may call too: it starts threads of its own.
 /// - Shapes are trusted: Swift (QPEFTKernels) checks them. Values are not: NaN and infinity pass through.
 #ifndef QPEFT_KERNELS_H
 #define QPEFT_KERNELS_H
@@ -126,7 +127,7 @@ size_t qp_matmul_transposed_scratch_bytes(const qp_matrix *w, size_t n);
 void qp_gather_rows(float *y, const qp_matrix *w, const int32_t *ids, size_t n);
 
 /// C[m, n] = op(A) · op(B)  (`accumulate`: C += ...). op(A) is A[m, k] or, transposed, A stored [k, m]; likewise op(B): B[k, n] or stored
-/// [n, k]. Takes up to 192 KiB of every thread's stack.
+/// [n, k]. Takes up to 128 KiB of every thread's stack.
 void qp_gemm(float *c, const float *a, int transpose_a, const float *b, int transpose_b, size_t m, size_t n, size_t k,
              int accumulate);
 

@@ -2,7 +2,7 @@ internal import CQPKernels
 
 /// The kernels: checked buffers in, results out. A wrong size is a programmer's error and traps with the sizes in the text.
 ///
-/// One owner of the cores at a time: calls must not overlap in time from several threads.
+/// One owner of the cores at a time: of calls that overlap in time, one has the other cores, the rest run on their own thread.
 package enum Kernels {
   package typealias Input = UnsafeBufferPointer<Float>
   package typealias Output = UnsafeMutableBufferPointer<Float>
