@@ -167,6 +167,8 @@ void qp_adam_constants(float constants[QP_ADAM_COUNT], float gradient_scale, flo
                        float eps, float weight_decay, uint64_t step);
 
 const qp_kernel_set *qp_kernels(void);  // the set in use
+/// Puts another set in use, for all threads; 0 if the processor supports it, else -1 and nothing changes.
+int qp_select_kernel_set(const char *name);
 const qp_kernel_set *qp_built_kernels(size_t index);  // of this build, supported or not, best first; NULL past the end
 
 extern const qp_kernel_set qp_kernels_reference;

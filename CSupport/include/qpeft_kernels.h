@@ -26,9 +26,8 @@ extern "C" {
 const char *qp_kernel_set_name(size_t index);
 /// The set in use. First use chooses the best, or what the environment variable QPEFT_KERNELS names.
 const char *qp_active_kernel_set(void);
-/// Forces a set by name; 0 if the processor supports it, else -1 and nothing changes.
-int qp_select_kernel_set(const char *name);
-/// Uses a set for calls from this thread alone, until called with NULL (tests, comparisons). As above: 0 or -1.
+/// Uses a set for calls from this thread alone, until called with NULL (tests, comparisons): 0 if the processor supports it, else -1 and
+/// nothing changes.
 int qp_override_kernel_set(const char *name);
 /// The name of the set that this thread was given so, or NULL.
 const char *qp_overriding_kernel_set(void);
