@@ -6,7 +6,7 @@ struct Merge: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make one ordinary model of a model and its adapter.",
     discussion: """
-      The result is a Hugging Face directory that transformers loads without peft. Weights are computed in float32, a few million at \
+      The result is a Hugging Face directory that transformers loads without peft. Weights are computed in float32, about a million at \
       a time, and rounded once. Afterwards both models read a text, and what differs is reported: mean KL divergence, how \
       often the likeliest token is the same, and perplexity.
 
