@@ -69,8 +69,7 @@ let package = Package(
     room(
       "QPEFTTraining",
       [
-        "QPEFTModels", "QPEFTAdapters", "QPEFTText", "QPEFTFormats", "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor",
-        "QPEFTKernels",
+        "QPEFTModels", "QPEFTText", "QPEFTFormats", "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
       ]),
     // Level 7
     room(
@@ -80,7 +79,7 @@ let package = Package(
         "QPEFTQuantization",
         "QPEFTLayers", "QPEFTAutodiff", "QPEFTTensor", "QPEFTKernels",
       ]),
-    // All rooms, though it imports QPEFT and JSON alone: an incremental build follows direct dependencies.
+    // All rooms, though it imports QPEFT, JSON and Measurement alone: an incremental build follows direct dependencies.
     room(
       "QPEFTCommands",
       [
@@ -91,9 +90,7 @@ let package = Package(
       ]),
     // Not named `qpeft`: beside `QPEFT` the two folders would be one where file names ignore case.
     .executableTarget(
-      name: "QPEFTMain",
-      dependencies: ["QPEFTCommands", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-      swiftSettings: swiftSettings),
+      name: "QPEFTMain", dependencies: ["QPEFTCommands"], swiftSettings: swiftSettings),
 
     // Measures kernels against OpenBLAS (Docs/Kernels.md). In this package because kernels are not public.
     .executableTarget(

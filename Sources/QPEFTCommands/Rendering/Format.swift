@@ -1,6 +1,5 @@
 internal import Foundation
 internal import QPEFT
-internal import QPEFTTensor
 
 /// Numbers in words for people.
 enum Format {
