@@ -10,9 +10,6 @@ public enum RecomputePolicy: String, Hashable, Sendable, Codable, CaseIterable {
   case blockInputBF16 = "bf16"
   /// The block's input, in a file.
   case blockInputOnDisk = "disk"
-
-  /// Whether gradients are the same, bit by bit, as with every other policy of which this is true.
-  public var isExact: Bool { self != .blockInputBF16 }
 }
 
 /// The policies of all blocks: the last ones may keep more than those below, because their memory is free again before the

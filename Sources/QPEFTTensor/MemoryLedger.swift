@@ -218,13 +218,4 @@ public final class MemoryLedger: Sendable {
       return account
     }
   }
-
-  /// Starts the peaks anew from what is held now.
-  public func resetPeaks() {
-    state.withLock {
-      for index in $0.rooms.indices { $0.rooms[index].peak = $0.rooms[index].current }
-      $0.total.peak = $0.total.current
-      $0.residentPeak = $0.held
-    }
-  }
 }

@@ -89,15 +89,6 @@ public struct Tensor: Sendable {
     if !isPhantom { try body(storage.elements) }
   }
 
-  /// The same numbers under another shape of the same count; shares memory.
-  public func reshaped(_ shape: Shape) -> Tensor {
-    precondition(shape.count == count, "cannot see \(self.shape) as \(shape)")
-    var tensor = self
-    tensor.shape = shape
-    tensor.recomputation = nil
-    return tensor
-  }
-
   /// A copy of the rows `range` of the outermost dimension.
   public func rows(_ range: Range<Int>) -> Tensor {
     precondition(range.lowerBound >= 0 && range.upperBound <= shape[0], "\(shape) has no rows \(range)")

@@ -124,7 +124,7 @@ struct OperationGradientTests {
       gradientError([random([5, 16], 1)]) { $0[0].headCrossEntropy(head, labels: labels, normalizer: 3) } < bound)
   }
 
-  @Test(arguments: RecomputePolicy.allCases.filter(\.isExact))
+  @Test(arguments: RecomputePolicy.allCases.filter { $0 != .blockInputBF16 })
   func `checkpoint gives the gradients of its body, parameters included`(policy: RecomputePolicy) {
     let weight = DenseMatrix(random([6, 6], 3))
     let parameter = Parameter("w", random([6], 4))

@@ -49,7 +49,7 @@ public struct SafetensorsFile: Sendable {
   public func entry(_ name: String) -> Entry? { indices[name].map { entries[$0] } }
 
   /// The entry of that name.
-  public func requireEntry(_ name: String) throws(SafetensorsError) -> Entry {
+  package func requireEntry(_ name: String) throws(SafetensorsError) -> Entry {
     guard let entry = entry(name) else { throw .missingTensor(file: file.path, tensor: name) }
     return entry
   }
