@@ -3,7 +3,7 @@ public import QPEFTKernels
 /// An array of float32, row-major and contiguous. A value: copies share memory until one of them is written.
 public struct Tensor: Sendable {
   /// Extents, outermost first.
-  public private(set) var shape: Shape
+  public let shape: Shape
   private var storage: TensorStorage
 
   /// True inside a dry run: tensors made in this task are phantoms, which are charged to the ledger like any other but have
