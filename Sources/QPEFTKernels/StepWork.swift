@@ -31,6 +31,14 @@ public struct StepWork: Hashable, Sendable {
   /// Nothing.
   public init() {}
 
+  /// This work and `count` times what `other` has more.
+  package func adding(_ count: Int, times other: StepWork) -> StepWork {
+    var sum = self
+    for (call, number) in other.calls { sum.calls[call, default: 0] += count * (number - calls[call, default: 0]) }
+    sum.tensorBytes += count * (other.tensorBytes - tensorBytes)
+    return sum
+  }
+
   /// Multiplications and additions of all calls.
   public var operations: Double { calls.reduce(0) { $0 + $1.key.operations * Double($1.value) } }
 }

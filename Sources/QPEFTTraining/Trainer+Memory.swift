@@ -28,7 +28,7 @@ extension Trainer {
     let fixed = isPrepared ? layout : keptLayout
     let search = LayoutSearch(
       policy: options.checkpointing, blockCount: model.shape.blockCount,
-      rows: fixed.map { [$0.rows] } ?? Self.halvings(of: min(options.batchSize, rows.count)),
+      rows: fixed.map { [$0.rows] } ?? rowsAtOnce,
       logits: fixed.map { [$0.logitsByteCount] } ?? [Tape.standardLogitsByteCount, 8 << 20, 3 << 20],
       fits: { $0.resident <= budget ?? .max }, plan: plan)
     var found = isPrepared ? plan(layout) : try search.run()
@@ -67,10 +67,13 @@ extension Trainer {
   }
 
   /// Loss and perplexity on the evaluation rows, within the budget.
-  func evaluate() throws -> EvaluationResult {
+  /// - Throws: `CancellationError` once `isInterrupted`.
+  func evaluate(_ isInterrupted: () -> Bool) throws -> EvaluationResult {
     defer { ledger.clearRefusal() }
     let result = try MemoryLedger.$current.withValue(ledger) {
-      try Evaluation.run(model, evaluationRows, batchSize: layout.rows, loss: loss)
+      try Evaluation.run(model, evaluationRows, batchSize: layout.rows, loss: loss) { _ in
+        if isInterrupted() { throw CancellationError() }
+      }
     }
     try checkMemory()
     return result
@@ -96,16 +99,21 @@ extension Trainer {
     let demand = demand(rowsOfBatch: layout.rows)
     guard let longest = demand.batches.max(by: { $0.count < $1.count }) else { return StepWork() }
     let passes = options.gradientAccumulation * ((min(options.batchSize, rows.count) - 1) / layout.rows + 1)
-    let (ledger, meter) = (MemoryLedger(), WorkMeter())
-    WorkMeter.$current.withValue(meter) {
-      _ = dryRun(ledger, layout) { file in
-        _ = addGradients(of: Array(repeating: longest, count: passes), step: 0, layout, file)
+    func work(passes: Int) -> StepWork {
+      let (ledger, meter) = (MemoryLedger(), WorkMeter())
+      WorkMeter.$current.withValue(meter) {
+        _ = dryRun(ledger, layout) { file in
+          _ = addGradients(of: Array(repeating: longest, count: passes), step: 0, layout, file)
+        }
       }
+      var work = StepWork()
+      work.calls = meter.calls
+      work.tensorBytes = Room.allCases.reduce(0) { $0 + ledger.allocations(in: $1).bytes }
+      return work
     }
-    var work = StepWork()
-    work.calls = meter.calls
-    work.tensorBytes = Room.allCases.reduce(0) { $0 + ledger.allocations(in: $1).bytes }
-    return work
+    // Every pass is like the second: of a step of thousands only two are looked at.
+    let (first, two) = (work(passes: 1), work(passes: min(2, passes)))
+    return first.adding(passes - 1, times: two)
   }
 }
 
@@ -116,6 +124,18 @@ extension Trainer {
     var evaluation: TokenBatch?
     /// Whether a step has more than one batch.
     var isAccumulated: Bool
+  }
+
+  /// Tokens that are planned at once at most. A dry run has some bytes for every token, and no machine has memory for the
+  /// activations of more.
+  private static let mostTokensAtOnce = 1 << 20
+
+  /// Numbers of rows at once that are looked at: the batch, its half, and so on.
+  private var rowsAtOnce: [Int] {
+    let tokensOfRow = max(1, rows.tokenCount / rows.count)
+    return Self.halvings(of: min(options.batchSize, rows.count)).filter {
+      $0 == 1 || $0 <= Self.mostTokensAtOnce / tokensOfRow
+    }
   }
 
   /// `count`, its half, and so on, down to 1.

@@ -24,6 +24,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case evaluationNotFinite
   /// The output directory already holds a run.
   case outputExists(String)
+  /// The output directory holds something that is no run.
+  case outputNotEmpty(String, holding: String)
   /// Nothing to resume from.
   case noSnapshot(String)
   /// A run cannot go on as another one: what differs.
@@ -73,6 +75,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .evaluationNotFinite: return "the loss is not a finite number"
     case .notFinite(let what, let step, _): return "the \(what) of step \(step) is not a finite number"
     case .outputExists(let path): return "\(path) already holds a training run"
+    case .outputNotEmpty(let path, let name): return "\(path) is not empty: there is \(name)"
     case .noSnapshot(let path): return "\(path) holds no snapshot to resume from"
     case .differs(let snapshot, let differences):
       let list = differences.map { "\($0.name) was \($0.saved), is \($0.now)" }.joined(separator: "; ")
@@ -112,6 +115,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .notFinite(_, _, let snapshot?): return "lower the learning rate; the state before this step is in \(snapshot)"
     case .notFinite(_, _, nil): return "lower the learning rate, and check the data and the model"
     case .outputExists: return "resume the run, or choose another output directory"
+    case .outputNotEmpty: return "choose a new directory"
     case .noSnapshot: return "start the run without resuming, or name the directory of the run that was interrupted"
     case .differs: return "repeat the settings, data and model of the first run, or start a new run elsewhere"
     case .snapshot, .optimizerState: return "remove that snapshot and resume from an earlier one"

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import QPEFTAutodiff
+internal import QPEFTFormats
 internal import QPEFTTensor
 
 /// A whole run as a sequence of events: `for try await event in run`. Each `next()` does one piece of work, at most one step.
@@ -11,13 +12,17 @@ public final class TrainingRun: AsyncSequence {
   public let trainer: Trainer
   /// Where it writes; nil: nowhere.
   public let output: TrainingOutput?
+  /// Asked during work that can be left in the middle, an evaluation: where it is true, `next()` throws `CancellationError`,
+  /// and the run may go on from there.
+  public var isInterrupted: () -> Bool = { false }
   private var work: [Work] = [.start]
   private var metrics: MetricsWriter?
 
   private enum Work { case start, step, evaluate, snapshot, finish }
 
   /// A run that has not begun. With `resumes`, the trainer is put where the newest snapshot in `output` stands.
-  /// - Throws: `TrainingError.outputExists` where `output` holds another run; with `resumes`, `.noSnapshot` and `.differs`.
+  /// - Throws: `TrainingError.outputExists` where `output` holds another run, `.outputNotEmpty` where it holds something else; with
+  ///   `resumes`, `.noSnapshot` and `.differs`.
   public init(_ trainer: Trainer, output: TrainingOutput? = nil, resumes: Bool = false) throws {
     self.trainer = trainer
     self.output = output
@@ -25,12 +30,18 @@ public final class TrainingRun: AsyncSequence {
     if resumes {
       try Snapshot.restore(trainer, from: output)
     } else {
-      let names = ["adapter_model.safetensors", "metrics.jsonl"].map { output.directory + "/" + $0 }
-      let isUsed = names.contains(where: FileManager.default.fileExists(atPath:))
-      guard !isUsed, Snapshot.all(in: output.directory).isEmpty else {
-        throw TrainingError.outputExists(output.directory)
-      }
+      try Self.checkIsUnused(output.directory)
     }
+  }
+
+  /// A run that ended before its first snapshot leaves its metrics behind, and what it was writing: nothing to keep.
+  private static func checkIsUnused(_ directory: String) throws(TrainingError) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    guard Snapshot.all(in: directory).isEmpty, !names.contains(Snapshot.adapterFile),
+      !MetricsWriter.isWriting(in: directory)
+    else { throw .outputExists(directory) }
+    let others = names.filter { $0 != MetricsWriter.fileName && !$0.contains(".partial-") }
+    if let name = others.min() { throw .outputNotEmpty(directory, holding: name) }
   }
 
   /// Does the next piece of work and says what it was; nil at the end.
@@ -41,8 +52,10 @@ public final class TrainingRun: AsyncSequence {
     case .start: return .started(try start())
     case .step: return .step(try step())
     case .evaluate:
-      let result = try trainer.evaluate()
-      return .evaluation(step: trainer.completedSteps, result)
+      do { return .evaluation(step: trainer.completedSteps, try trainer.evaluate(isInterrupted)) } catch {
+        if error is CancellationError { work.insert(.evaluate, at: 0) }
+        throw error
+      }
     case .snapshot:
       guard let path = try saveSnapshot() else { return try self.next() }
       return .snapshot(step: trainer.completedSteps, path: path)
@@ -66,7 +79,8 @@ public final class TrainingRun: AsyncSequence {
       do {
         try FileManager.default.createDirectory(atPath: output.directory, withIntermediateDirectories: true)
       } catch { throw TrainingError.cannotWrite(path: output.directory, reason: Self.reason(error)) }
-      metrics = try MetricsWriter(path: "\(output.directory)/metrics.jsonl", keeping: trainer.completedSteps)
+      try OutputDirectory.checkSpace(at: output.directory, needed: bytesToWrite(plan))
+      metrics = try MetricsWriter(directory: output.directory, keeping: trainer.completedSteps)
       trainer.scratchDirectory = output.directory
     }
     try trainer.prepare(plan)
@@ -76,6 +90,16 @@ public final class TrainingRun: AsyncSequence {
       rows: trainer.rows.count, tokens: trainer.rows.tokenCount,
       trainedTokens: trainer.rows.trainedCount,
       parameters: trainer.parameters.reduce(0) { $0 + $1.value.count }, plan: plan)
+  }
+
+  /// Bytes of the adapter and of all snapshots that are on the disk at a time, of which there may always be one.
+  private func bytesToWrite(_ plan: MemoryPlan) -> Int {
+    let options = trainer.options
+    let steps = trainer.totalSteps - trainer.completedSteps
+    let regular = options.saveSteps > 0 ? (steps - 1) / options.saveSteps : 0
+    // An old one goes when the next one is there.
+    let count = Swift.max(1, Swift.min(regular, options.keptSnapshots + 1))
+    return plan.adapters + count * (plan.adapters + plan.optimizer)
   }
 
   private func step() throws -> StepMetrics {

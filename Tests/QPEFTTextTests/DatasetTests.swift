@@ -155,6 +155,15 @@ import Testing
     #expect(try ChatFixture.dataset(row, chat, last).example(at: 0) == ChatFixture.dataset(row, chat).example(at: 0))
   }
 
+  @Test("white space that a template writes behind the last end token does not hide it, when all is trained")
+  func endOfAll() throws {
+    let chat = try ChatFixture.chat()
+    let all = DatasetOptions(trainOn: .all)
+    #expect(try ChatFixture.dataset(Self.threeTurns, chat, all).report.rowsWithoutTrainedEnd == 0)
+    let bare = try ChatFixture.chat("{% for m in messages %}{{ m.content }}<|c|> {{ m.role }} {% endfor %}")
+    #expect(try ChatFixture.dataset(Self.threeTurns, bare, all).report.rowsWithoutTrainedEnd == 1)
+  }
+
   @Test("a row may give its template variables and tools, and a call of a tool may have null for its content")
   func templateVariables() throws {
     let chat = try ChatFixture.chat(

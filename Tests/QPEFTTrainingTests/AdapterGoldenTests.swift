@@ -96,6 +96,8 @@ import Testing
   @Test("losses of five steps", arguments: names) func losses(name: String) throws {
     let golden = try Golden(name)
     let trainer = try golden.trainer()
+    // torch's AdamW by itself, as the reference has it, lets biases and norms decay too.
+    for parameter in golden.adapters.parameters { parameter.weightDecayRatio = 1 }
     for (expected, norm) in zip(golden.settings.losses, golden.settings.grad_norms) {
       let metrics = try trainer.step()
       #expect(abs(metrics.loss - expected) <= 1e-5 * expected, "step \(metrics.step): \(metrics.loss), not \(expected)")

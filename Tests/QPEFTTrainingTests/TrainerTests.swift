@@ -100,6 +100,57 @@ import Testing
     #expect(lines[0] == lines[1])
   }
 
+  @Test func `what a run leaves that ended before its first snapshot is begun anew, anything else is not written over`()
+    throws
+  {
+    let directory = try TemporaryDirectory()
+    let output = directory.path + "/run"
+    func makeRun() throws -> TrainingRun {
+      let tiny = try TinyRun()
+      let trainer = try Trainer(
+        model: tiny.model, parameters: tiny.adapters.parameters, rows: TinyRun.rows(7), options: Self.options())
+      return try TrainingRun(trainer, output: tiny.output(output), resumes: false)
+    }
+    do {
+      let lost = try makeRun()
+      for _ in 0..<3 { _ = try lost.next() }
+      // It is still being written.
+      #expect(throws: TrainingError.outputExists(output)) { try makeRun() }
+      withExtendedLifetime(lost) {}
+    }
+    let run = try makeRun()
+    while try run.next() != nil {}
+    let lines = try String(contentsOfFile: output + "/metrics.jsonl", encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 6 && lines[0].hasPrefix("{\"step\": 1,"))
+
+    try FileManager.default.removeItem(atPath: output)
+    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: false)
+    _ = try makeRun()
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: output + "/notes.txt"))
+    #expect(throws: TrainingError.outputNotEmpty(output, holding: "notes.txt")) { try makeRun() }
+  }
+
+  @Test func `an interrupted evaluation ends at once and is made again if the run goes on`() throws {
+    let tiny = try TinyRun()
+    let trainer = try Trainer(
+      model: tiny.model, parameters: tiny.adapters.parameters, rows: TinyRun.rows(7), evaluationRows: TinyRun.rows(5),
+      options: Self.options { ($0.steps, $0.evaluationSteps) = (2, 1) })
+    let run = try TrainingRun(trainer)
+    var asked = 0
+    for _ in 0..<2 { _ = try run.next() }
+    run.isInterrupted = {
+      asked += 1
+      return true
+    }
+    #expect(throws: CancellationError.self) { try run.next() }
+    #expect(asked == 1)
+    run.isInterrupted = { false }
+    guard case .evaluation(step: 1, _)? = try run.next() else {
+      Issue.record("the evaluation is lost")
+      return
+    }
+  }
+
   @Test func `resuming another run is refused and says what differs`() throws {
     let directory = try TemporaryDirectory()
     let rows = TinyRun.rows(7)

@@ -69,10 +69,13 @@ struct Train: AsyncParsableCommand {
     Interruption.listen()
     let run = try tuned.train(
       on: loaded.training, evaluation: loaded.evaluation, options: options, output: output, resumes: resume)
-    for try await event in run {
-      report.show(event)
-      if Interruption.isRequested, !event.isLast { throw try interrupted(run) }
-    }
+    run.isInterrupted = { Interruption.isRequested }
+    do {
+      for try await event in run {
+        report.show(event)
+        if Interruption.isRequested, !event.isLast { throw CancellationError() }
+      }
+    } catch is CancellationError { throw try interrupted(run) }
   }
 
   private func makeAdapter(_ base: BaseModel) throws -> AdaptedModel {
@@ -81,8 +84,9 @@ struct Train: AsyncParsableCommand {
   }
 
   private func interrupted(_ run: TrainingRun) throws -> ExitCode {
+    let snapshot = try run.saveSnapshot()
     Terminal.standard.endLiveLine()
-    if let path = try run.saveSnapshot() {
+    if let path = snapshot {
       Terminal.standard.line("interrupted: snapshot in \(path); run the same command with --resume to go on")
     } else {
       Terminal.standard.line("interrupted before the first step: nothing to resume")

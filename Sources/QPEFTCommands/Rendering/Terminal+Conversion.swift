@@ -8,7 +8,10 @@ extension Terminal {
   ) throws -> Result {
     Interruption.listen()
     let meter = ProgressMeter(name, self)
-    defer { endLiveLine(keeping: false) }
+    defer {
+      endLiveLine(keeping: false)
+      Interruption.stopListening()
+    }
     do {
       return try body { progress in
         if Interruption.isRequested { throw CancellationError() }

@@ -113,12 +113,15 @@ extension TokenizedDataset {
         ?? "it has \(whole.tokens.count) token(s) and no answer to learn"
       throw .nothingTrained(file: name, line: Int(entry.line), reason: reason)
     }
+    // A chat template's white space behind the last end token may be trained too, with --train-on all.
+    let end = (0...last).last { !chat.tokenizer.isBlank(example.tokens[$0]) }
+    let endsTrained = end.map { example.isTrained[$0] && chat.eosIDs.contains(example.tokens[$0]) } ?? false
     var entry = entry
     entry.length = Int32(clamping: example.tokens.count)
     entry.trained = Int32(clamping: trained)
     return Measured(
       entry: entry, fullLength: whole.tokens.count, lostTrained: whole.trainedCount - trained,
-      endsTrained: chat.eosIDs.contains(example.tokens[last]), tokensHash: example.hash(withMarks: false),
+      endsTrained: endsTrained, tokensHash: example.hash(withMarks: false),
       hash: example.hash(withMarks: true), largestToken: example.tokens.max() ?? -1, remarks: remarks, isChat: isChat)
   }
 

@@ -42,6 +42,11 @@ public struct Tokenizer: Sendable {
   /// Whether the token is one of ``addedTokens``.
   public func isAdded(_ id: Int32) -> Bool { addedIDs.contains(id) }
 
+  /// Whether the token is white space and no added one.
+  func isBlank(_ id: Int32) -> Bool {
+    !isAdded(id) && decode([id], skipSpecialTokens: false).allSatisfy(\.isWhitespace)
+  }
+
   /// The token that stands for what the vocabulary cannot write, if it has one.
   public var unknownID: Int32? { model.unknownID }
 

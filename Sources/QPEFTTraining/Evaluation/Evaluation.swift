@@ -21,12 +21,12 @@ public struct EvaluationResult: Hashable, Sendable, Codable {
 
 /// Loss and perplexity of a model on rows, with its adapters and without dropout.
 public enum Evaluation {
-  /// Goes through `rows`, `batchSize` at a time. `progress` hears how many are done.
+  /// Goes through `rows`, `batchSize` at a time. `progress` hears how many are done, and what it throws ends the evaluation.
   /// - Throws: `TrainingError.noRows` and `.memoryRefused`, what `RowSource.check(vocabulary:)` throws for tokens that the model
   ///   lacks, and `CancellationError` if the task is cancelled.
   public static func run(
     _ model: any LanguageModel, _ rows: any RowSource, batchSize: Int = 1,
-    loss: any TrainingLoss = CrossEntropyLoss(), progress: (Int) -> Void = { _ in }
+    loss: any TrainingLoss = CrossEntropyLoss(), progress: (Int) throws -> Void = { _ in }
   ) throws -> EvaluationResult {
     try rows.check(vocabulary: model.shape.vocabularySize)
     guard MemoryLedger.current == nil else { return try evaluate(model, rows, batchSize, loss, progress) }
@@ -41,7 +41,7 @@ public enum Evaluation {
 
   private static func evaluate(
     _ model: any LanguageModel, _ rows: any RowSource, _ batchSize: Int, _ loss: any TrainingLoss,
-    _ progress: (Int) -> Void
+    _ progress: (Int) throws -> Void
   ) throws -> EvaluationResult {
     var (total, tokens, predicted) = (0.0, 0, 0)
     for start in stride(from: 0, to: rows.count, by: max(1, batchSize)) {
@@ -55,7 +55,7 @@ public enum Evaluation {
       }
       tokens += batch.count
       predicted += batch.trainedCount
-      progress(min(start + max(1, batchSize), rows.count))
+      try progress(min(start + max(1, batchSize), rows.count))
     }
     guard predicted > 0 else { throw TrainingError.noRows }
     let mean = total / Double(predicted)

@@ -3,12 +3,13 @@ internal import QPEFTFormats
 
 /// `metrics.jsonl`: one object for each step, given to the system before the next step begins.
 final class MetricsWriter {
+  static let fileName = "metrics.jsonl"
   private let path: String
   private let descriptor: Int32
 
   /// Opens the file; keeps the lines of the first `steps` steps of an earlier run, if there is one.
-  init(path: String, keeping steps: Int) throws(TrainingError) {
-    self.path = path
+  init(directory: String, keeping steps: Int) throws(TrainingError) {
+    path = "\(directory)/\(Self.fileName)"
     if FileManager.default.fileExists(atPath: path) {
       guard let old = FileManager.default.contents(atPath: path) else {
         throw .cannotWrite(path: path, reason: "it exists and cannot be read")
@@ -22,6 +23,15 @@ final class MetricsWriter {
     }
     descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw .cannotWrite(path: path, reason: String(cString: strerror(errno))) }
+    flock(descriptor, LOCK_EX | LOCK_NB)
+  }
+
+  /// Whether a run that has not ended writes there. A file system without locks does not say.
+  static func isWriting(in directory: String) -> Bool {
+    let descriptor = open("\(directory)/\(fileName)", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
   }
 
   deinit { close(descriptor) }
