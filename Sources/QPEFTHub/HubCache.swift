@@ -73,6 +73,6 @@ public struct HubCache: Sendable {
   }
 
   func make(_ directory: String) throws {
-    try FileError.makeDirectory(directory, for: directory)
+    try OutputDirectory.make(directory, for: directory)
   }
 }

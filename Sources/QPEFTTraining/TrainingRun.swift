@@ -76,9 +76,7 @@ public final class TrainingRun: AsyncSequence {
     // A run that does not fit leaves no directory behind; the file for activations needs one.
     let plan = try trainer.plan()
     if let output {
-      do {
-        try FileManager.default.createDirectory(atPath: output.directory, withIntermediateDirectories: true)
-      } catch { throw TrainingError.cannotWrite(path: output.directory, reason: Self.reason(error)) }
+      try OutputDirectory.make(output.directory, for: output.directory)
       try OutputDirectory.checkSpace(at: output.directory, needed: bytesToWrite(plan))
       metrics = try MetricsWriter(directory: output.directory, keeping: trainer.completedSteps)
       trainer.scratchDirectory = output.directory
@@ -125,14 +123,6 @@ public final class TrainingRun: AsyncSequence {
     if !trainer.evaluationRows.isEmpty, isLast || isDue { work.append(.evaluate) }
     work.append(isLast ? .finish : .step)
     return result
-  }
-
-  private static func reason(_ error: any Error) -> String {
-    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-    guard let code = (underlying ?? error as NSError) as NSError?, code.domain == NSPOSIXErrorDomain else {
-      return error.localizedDescription
-    }
-    return String(cString: strerror(Int32(code.code)))
   }
 
   /// Starts from where the run stands.

@@ -50,22 +50,6 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
     if code == ENOSPC || code == EDQUOT { return .diskFull(path: path) }
     return .system(action: action, path: path, reason: String(cString: strerror(code)))
   }
-
-  /// Makes the directory `path`, and those above it that are missing; an error names `place`. Foundation would tell the number
-  /// of its error instead of the system's reason.
-  package static func makeDirectory(_ path: String, for place: String) throws(FileError) {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    for count in parts.indices.map({ $0 + 1 }) {
-      let folder = parts.prefix(count).joined(separator: "/")
-      if folder.isEmpty || mkdir(folder, 0o777) == 0 { continue }
-      let code = errno
-      var status = stat()
-      guard stat(folder, &status) == 0 else { throw .last("create", place, code: code) }
-      guard status.st_mode & S_IFMT == S_IFDIR else {
-        throw .system(action: "create", path: place, reason: "\(folder) is not a directory")
-      }
-    }
-  }
 }
 
 extension FileError: LocalizedError {

@@ -21,7 +21,7 @@ package final class OutputDirectory {
     }
     self.path = path
     temporary = path + ".partial-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-    try FileError.makeDirectory(temporary, for: path)
+    try Self.make(temporary, for: path)
   }
 
   /// Finds out now what `finish` would find out after all the work: the directory is empty, not mounted, and nobody's place.
@@ -62,6 +62,22 @@ package final class OutputDirectory {
   package func discard() {
     isOpen = false
     try? FileManager.default.removeItem(atPath: temporary)
+  }
+
+  /// Makes the directory `path`, and those above it that are missing; an error names `place`. Foundation would tell the number
+  /// of its error instead of the system's reason.
+  package static func make(_ path: String, for place: String) throws(FileError) {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    for count in parts.indices.map({ $0 + 1 }) {
+      let folder = parts.prefix(count).joined(separator: "/")
+      if folder.isEmpty || mkdir(folder, 0o777) == 0 { continue }
+      let code = errno
+      var status = stat()
+      guard stat(folder, &status) == 0 else { throw .last("create", place, code: code) }
+      guard status.st_mode & S_IFMT == S_IFDIR else {
+        throw .system(action: "create", path: place, reason: "\(folder) is not a directory")
+      }
+    }
   }
 
   /// Finds out before the work whether the disk has room for so many bytes.

@@ -41,7 +41,7 @@ public struct PEFTAdapterDirectory: Sendable {
   /// that is there loses its settings before, so that no interruption leaves new weights under old settings.
   /// - Throws: `FileError`.
   public func write(to path: String) throws {
-    try FileError.makeDirectory(path, for: path)
+    try OutputDirectory.make(path, for: path)
     try OutputDirectory.checkSpace(at: path, needed: tensors.values.reduce(1 << 20) { $0 + $1.byteCount })
     if unlink(path + "/" + Self.configName) != 0, errno != ENOENT { throw FileError.last("replace", path) }
     let names = tensors.keys.sorted()

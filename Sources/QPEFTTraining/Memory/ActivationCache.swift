@@ -54,7 +54,7 @@ public final class ActivationCache {
 
   /// Makes the folder and looks whether the disk has room for all rows that may come.
   func prepare(for rows: [any RowSource]) throws(FileError) {
-    try FileError.makeDirectory(folder, for: folder)
+    try OutputDirectory.make(folder, for: folder)
     let needed = byteCount(of: rows)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     let there = names.reduce(0) { sum, name in
