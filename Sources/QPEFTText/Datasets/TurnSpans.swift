@@ -36,12 +36,10 @@ struct TurnSpans {
     let whole = try template.render(messages, context)
     if !whole.generations.isEmpty, given == 0 { return (whole.text, whole.generations, nil) }
     let bytes = Array(whole.text.utf8)
-    let always = rendered(upTo: messages.count, addGenerationPrompt: true) == bytes
     var spans: [Range<Int>] = []
     var end = 0
     for index in turns(given: given) {
-      guard let span = span(of: index, in: bytes, isAlwaysPrompted: always), span.lowerBound >= end, !span.isEmpty
-      else {
+      guard let span = span(of: index, in: bytes), span.lowerBound >= end, !span.isEmpty else {
         return (whole.text, spans, index)
       }
       end = span.upperBound
@@ -50,8 +48,7 @@ struct TurnSpans {
     return (whole.text, spans, nil)
   }
 
-  /// `isAlwaysPrompted`: the template makes the same of a chat with the generation prompt and without.
-  private func span(of index: Int, in whole: [UInt8], isAlwaysPrompted: Bool) -> Range<Int>? {
+  private func span(of index: Int, in whole: [UInt8]) -> Range<Int>? {
     var standIn: Range<Int>?
     func contentSpan() -> Range<Int>? {
       if standIn == nil { standIn = spanByStandIn(of: index, in: whole) }
@@ -59,9 +56,10 @@ struct TurnSpans {
     }
     guard let start = start(of: index, in: whole) ?? contentSpan()?.lowerBound else { return nil }
     if let after = rendered(upTo: index + 1), whole.starts(with: after), after.count > start {
-      guard isAlwaysPrompted, let content = contentSpan(), content.lowerBound == start, content.upperBound < after.count
+      guard Self.endAlike(after, whole[..<start]), let content = contentSpan(), content.lowerBound == start,
+        content.upperBound < after.count
       else { return start..<after.count }
-      // What stands behind the question as well is the prompt for an answer to come.
+      // What stands behind the question as well, unasked, is the prompt for an answer to come.
       let behind = after[content.upperBound...].reversed()
       let isPrompt = rendered(upTo: index).map { $0.count == start && $0.reversed().starts(with: behind) } ?? false
       return start..<(isPrompt ? content.upperBound : after.count)
@@ -122,6 +120,11 @@ struct TurnSpans {
     let end = whole.count - behind.count
     guard end >= start, whole.starts(with: before), whole[end...].elementsEqual(behind) else { return nil }
     return start..<end
+  }
+
+  /// Whether two texts end with the same, and that is more than white space.
+  private static func endAlike(_ left: [UInt8], _ right: ArraySlice<UInt8>) -> Bool {
+    zip(left.reversed(), right.reversed()).lazy.prefix { $0 == $1 }.contains { $0.0 > 0x20 }
   }
 
   private static func commonPrefix(_ left: [UInt8], _ right: [UInt8]) -> Int {
