@@ -112,8 +112,8 @@ extension Trainer {
       return work
     }
     // Every pass is like the second: of a step of thousands only two are looked at.
-    let (first, two) = (work(passes: 1), work(passes: min(2, passes)))
-    return first.adding(passes - 1, times: two)
+    let first = work(passes: 1)
+    return passes == 1 ? first : first.adding(passes - 1, times: work(passes: 2))
   }
 }
 
