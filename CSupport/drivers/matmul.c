@@ -219,9 +219,8 @@ static size_t token_floats(size_t n, size_t depth) {
   return qp_round_up(qp_least(n * depth, few > QP_ROOM ? few : QP_ROOM), 16);
 }
 
-// y without anything to sum but the term.
-static void multiply_nothing(const product *p, size_t n) {
-  if (!p->accumulate) memset(p->y, 0, n * p->outputs * sizeof *p->y);
+// The term by itself, after the product.
+static void add_term(const product *p, size_t n) {
   if (p->term) qp_gemm(p->y, p->term->hidden, 0, p->term->factor, !p->transposed, n, p->outputs, p->term->rank, 1);
 }
 
@@ -229,7 +228,8 @@ static void multiply_nothing(const product *p, size_t n) {
 static void multiply(product p, size_t n, void *scratch) {
   if (n == 0 || p.outputs == 0) return;
   if (p.depth == 0) {
-    multiply_nothing(&p, n);
+    if (!p.accumulate) memset(p.y, 0, n * p.outputs * sizeof *p.y);
+    add_term(&p, n);
     return;
   }
   p.tokens = scratch;
@@ -241,7 +241,7 @@ static void multiply(product p, size_t n, void *scratch) {
     few.n = n;
     if (p.transposed || !p.operands.set->narrow_rows) few.term = NULL;
     if (few_tokens(&few)) {
-      if (p.term && !few.term) qp_gemm(p.y, p.hidden, 0, p.term->factor, !p.transposed, n, p.outputs, p.term->rank, 1);
+      if (!few.term) add_term(&p, n);
       return;
     }
   }
